@@ -1,0 +1,121 @@
+/**
+ * A wake-up comes in; the state record says what is to be done: nothing, wait, or claim the mail, hand it to Graph and
+ * write down what came of it. However often and in whatever order wake-ups come, a mail is claimed by one of them.
+ */
+import { DELIVERIES_WAITING, type DeliveryQueueName, type DeliveryQueues } from '../storage/deliveryQueue.ts';
+import type { MessageStateRecord } from '../storage/messageState.ts';
+import type { MessageKey, MessageStore, StoredState } from '../storage/messageStore.ts';
+import type { WakeUp } from '../storage/wakeUp.ts';
+import type { RelayEvents } from '../wiring/relayEvents.ts';
+import type { Settings } from '../wiring/settings.ts';
+import { composeMime } from './composeMime.ts';
+import type { GraphClient } from './graphClient.ts';
+import type { GraphOutcome } from './graphOutcome.ts';
+import type { MailboxWindows, Permit } from './mailboxWindows.ts';
+import { sendMail } from './sendMail.ts';
+import { settle } from './settle.ts';
+
+export interface DeliveryOptions {
+  readonly settings: Settings;
+  readonly store: MessageStore;
+  readonly queues: DeliveryQueues;
+  readonly graph: GraphClient;
+  readonly windows: MailboxWindows;
+  readonly events: RelayEvents;
+  /** Names this process in claims. */
+  readonly owner: string;
+}
+
+/** How long a claim outlives the longest call, so that a slow answer still finds its claim. */
+const CLAIM_MARGIN_MS = 10_000;
+/** While delivery is paused, wake-ups come back this often. */
+const PAUSED_MS = 60_000;
+/** A wake-up this much early counts as on time: clocks differ a little. */
+const EARLY_MS = 500;
+
+/** Works one wake-up off. Returns when nothing more is to be done for it now; throws only when storage fails. */
+export async function deliverMessage(options: DeliveryOptions, wakeUp: WakeUp): Promise<void> {
+  const { settings, queues, windows } = options;
+  if (settings.DELIVERY === 'paused') return comeBack(queues, DELIVERIES_WAITING, wakeUp, PAUSED_MS);
+  const permit = windows.take(wakeUp.mailbox);
+  if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
+  let result: Parameters<Permit['release']>[0] = 'unknown';
+  try {
+    result = await attempt(options, wakeUp);
+  } finally {
+    permit.release(result);
+  }
+}
+
+function comeBack(queues: DeliveryQueues, queue: DeliveryQueueName, wakeUp: WakeUp, delayMs: number): Promise<void> {
+  return queues.wakeUp(queue, wakeUp, delayMs);
+}
+
+async function attempt(options: DeliveryOptions, wakeUp: WakeUp): Promise<'clean' | 'throttled' | 'unknown'> {
+  const { store, queues, events, settings } = options;
+  const key: MessageKey = { caller: wakeUp.caller, id: wakeUp.id };
+  const found = await store.readState(key);
+  if (!found) {
+    events.trouble('A wake-up names a mail that is not there. It is dropped.', { ...key });
+    return 'unknown';
+  }
+  const { record } = found;
+  if (record.state === 'sent' || record.state === 'held' || record.state === 'failed') return 'unknown';
+
+  const now = Date.now();
+  const waitMs = Date.parse((record.state === 'sending' ? record.claim?.until : record.due) ?? '') - now;
+  if (waitMs > EARLY_MS) {
+    await comeBack(queues, DELIVERIES_WAITING, wakeUp, waitMs);
+    return 'unknown';
+  }
+  if (record.state === 'sending') {
+    // The claim's owner died, or lost its way, between our claim and its answer: the mail may have been sent.
+    const reason = 'ClaimExpired: the process that was sending the mail ended before it wrote down what came of it.';
+    if (settings.AMBIGUOUS_SEND === 'hold') {
+      await settle(options, found, { kind: 'retry', class: 'ambiguous', reason }, {});
+      return 'unknown';
+    }
+    events.duplicateRisk(record, reason);
+  }
+
+  const body = await store.openBody(key);
+  if (!body) return bodyMissing(options, key);
+  const policy = { rules: settings.SENDER_RULES, defaultSender: settings.DEFAULT_SENDER };
+  const composition = await composeMime(record, body, policy);
+  if (composition.kind !== 'mime') {
+    await settle(options, found, impossible(composition), {});
+    return 'unknown';
+  }
+  const claimed = await claim(options, found);
+  // Somebody was faster: the mail is theirs.
+  if (!claimed) return 'unknown';
+  const { outcome, trace } = await sendMail(options.graph, record.mailbox, composition.mime);
+  await settle(options, claimed, outcome, trace);
+  if (outcome.kind === 'accepted') return 'clean';
+  return outcome.kind === 'retry' && outcome.class === 'throttled' ? 'throttled' : 'unknown';
+}
+
+/** Writes the claim; from here until {@link settle} the outcome is unknown to everybody else. */
+function claim({ store, settings, owner }: DeliveryOptions, { record, etag }: StoredState) {
+  const until = new Date(Date.now() + settings.GRAPH_TIMEOUT_SECONDS * 1000 + CLAIM_MARGIN_MS).toISOString();
+  const attempt = record.attempts + 1;
+  const next: MessageStateRecord = { ...record, state: 'sending', attempts: attempt, claim: { owner, until, attempt } };
+  return store.replaceState(next, etag);
+}
+
+async function bodyMissing(options: DeliveryOptions, key: MessageKey): Promise<'unknown'> {
+  // A twin may have sent the mail and deleted the body since the state was read.
+  const again = await options.store.readState(key);
+  if (again?.record.state !== 'accepted') return 'unknown';
+  const reason = 'The stored message is gone. It cannot be sent.';
+  await settle(options, again, { kind: 'reject', code: 'BodyMissing', reason }, {});
+  return 'unknown';
+}
+
+function impossible(
+  composition: Exclude<Awaited<ReturnType<typeof composeMime>>, { kind: 'mime' }>,
+): Extract<GraphOutcome, { kind: 'reject' }> {
+  if (composition.kind === 'impossible') return { ...composition, kind: 'reject' };
+  const reason = `The message has ${composition.bytes} bytes, more than one Graph request takes.`;
+  return { kind: 'reject', code: 'MessageTooLarge', reason };
+}

@@ -1,0 +1,14 @@
+import type { StorageQueueHandler } from '@azure/functions';
+import { parseWakeUp } from '../storage/wakeUp.ts';
+import { events, relay } from '../wiring/relay.ts';
+import { deliverMessage } from './deliverMessage.ts';
+
+/** The handler of every delivery queue. What is no wake-up is dropped: it carries no authority and no mail. */
+export const deliverQueued: StorageQueueHandler = async (entry, context) => {
+  const wakeUp = parseWakeUp(entry);
+  if (!wakeUp) {
+    events.trouble('A queue message is no wake-up. It is dropped.', { function: context.functionName });
+    return;
+  }
+  await deliverMessage(await relay(), wakeUp);
+};

@@ -1,0 +1,146 @@
+/**
+ * The Graph SDK's client with a middleware chain of our own: a token, then HTTP. No retry handler: the SDK's would send a
+ * mail again on 503 and 504. Answers come back raw, so that 202 can be told from 200.
+ */
+import {
+  Client,
+  type Context,
+  type GraphRequest,
+  type Middleware,
+  ResponseType,
+} from '@microsoft/microsoft-graph-client';
+import { parseRetryAfterMs } from '../contract/retrySchedule.ts';
+import { type GraphAnswer, NoTokenError } from './graphOutcome.ts';
+import type { TokenSource } from './tokenSource.ts';
+
+/** Headers to log with every call: what Microsoft support asks for. */
+export interface GraphTrace {
+  readonly clientRequestId: string;
+  readonly requestId: string;
+  readonly graphMs: number;
+}
+
+export interface GraphClientOptions {
+  readonly baseUrl: string;
+  readonly token: TokenSource;
+  readonly timeoutMs: number;
+  readonly fetch?: typeof fetch;
+}
+
+export interface GraphClient {
+  /** One call; throws when there was no answer within the timeout. */
+  call(path: string, send: (request: GraphRequest) => Promise<unknown>): Promise<GraphAnswer & { trace: GraphTrace }>;
+}
+
+const FAILURE = 'relayFailure';
+
+/** Longest part of an error body that is read. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+export function createGraphClient(options: GraphClientOptions): GraphClient {
+  const { token, timeoutMs } = options;
+  const baseUrl = options.baseUrl.endsWith('/') ? options.baseUrl : `${options.baseUrl}/`;
+  const client = Client.initWithMiddleware({
+    baseUrl,
+    defaultVersion: 'v1.0',
+    middleware: chain(tokenMiddleware(token), httpMiddleware(options.fetch ?? globalThis.fetch)),
+  });
+
+  return {
+    async call(path, send) {
+      const clientRequestId = crypto.randomUUID();
+      const began = performance.now();
+      // The SDK turns every error into one of its own and drops the cause, which says whether the request ever left.
+      const failure: { error?: unknown } = {};
+      const request = client
+        .api(path)
+        .responseType(ResponseType.RAW)
+        .header('client-request-id', clientRequestId)
+        .option('signal', AbortSignal.timeout(timeoutMs))
+        .option(FAILURE, failure);
+      const response = (await send(request).catch((error: unknown) => {
+        throw failure.error ?? error;
+      })) as Response;
+      const { code, message } = await readError(response);
+      if (response.status === 401) token.forget();
+      return {
+        status: response.status,
+        code,
+        message,
+        retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), Date.now()),
+        trace: {
+          clientRequestId,
+          requestId: response.headers.get('request-id') ?? '',
+          graphMs: Math.round(performance.now() - began),
+        },
+      };
+    },
+  };
+}
+
+function chain(first: Middleware, second: Middleware): Middleware {
+  first.setNext?.(second);
+  return first;
+}
+
+/** Puts the token on. Its own failure is told apart: no token, no request, nothing sent. */
+function tokenMiddleware(token: TokenSource): Middleware {
+  let next: Middleware | undefined;
+  return {
+    async execute(context: Context) {
+      const { [FAILURE]: failure, ...options } = (context.options ?? {}) as RequestInit & {
+        [FAILURE]?: { error?: unknown };
+      };
+      try {
+        const bearer = await token.get().catch((cause: unknown) => {
+          throw new NoTokenError(cause);
+        });
+        const headers = new Headers(options.headers);
+        headers.set('authorization', `Bearer ${bearer}`);
+        context.options = { ...options, headers };
+        await next!.execute(context);
+      } catch (error) {
+        if (failure) failure.error = error;
+        throw error;
+      }
+    },
+    setNext: (middleware) => {
+      next = middleware;
+    },
+  };
+}
+
+function httpMiddleware(fetch: typeof globalThis.fetch): Middleware {
+  return {
+    async execute(context: Context) {
+      // Never follow a redirect: the mail and the token are for this host alone.
+      context.response = await fetch(context.request, { ...context.options, redirect: 'error' } as RequestInit);
+    },
+  };
+}
+
+/** Code and message of an error body; the body is read to a bound and the rest let go. */
+async function readError(response: Response): Promise<{ code: string; message: string }> {
+  const nothing = { code: '', message: '' };
+  if (!response.body) return nothing;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_ERROR_BYTES) break;
+  }
+  if (response.ok) return nothing;
+  const text = Buffer.concat(chunks).toString();
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    return { code: short(error?.code, 80), message: short(error?.message, 500) };
+  } catch {
+    // Gateways answer in HTML: the status alone has to do.
+    return nothing;
+  }
+}
+
+function short(text: unknown, length: number): string {
+  return typeof text === 'string' ? text.replace(/\s+/g, ' ').trim().slice(0, length) : '';
+}

@@ -1,0 +1,140 @@
+/**
+ * What Graph's answers mean, as a table. Only 202 is success. What nobody understands is tried again; what may have been
+ * sent although it looks like a failure is `ambiguous`, and the AMBIGUOUS_SEND policy decides about it.
+ */
+
+export type GraphOutcome =
+  | { readonly kind: 'accepted' }
+  | {
+      readonly kind: 'retry';
+      readonly reason: string;
+      readonly afterMs?: number;
+      /**
+       * - `throttled`: Graph has had enough of this mailbox for now; nothing was sent.
+       * - `operator`: an administrator has to act (permission, licence, quota); nothing was sent, no sender is at fault.
+       * - `ambiguous`: the mail may have been sent.
+       * - `refused`: not sent, and worth another try.
+       */
+      readonly class: 'throttled' | 'operator' | 'ambiguous' | 'refused';
+    }
+  | { readonly kind: 'reject'; readonly code: string; readonly reason: string };
+
+/** An HTTP answer of Graph, read to its end. */
+export interface GraphAnswer {
+  readonly status: number;
+  /** `error.code` of the body; empty when there is none. */
+  readonly code: string;
+  /** `error.message` of the body, cut; empty when there is none. */
+  readonly message: string;
+  readonly retryAfterMs: number | undefined;
+}
+
+type Verdict = 'reject' | 'operator' | 'throttled' | 'tooLarge';
+
+/** Graph's and Exchange's own codes (Graph: "Error responses and resource types"; Exchange: EWS ResponseCode). */
+const BY_CODE: Readonly<Record<string, Verdict>> = {
+  ErrorMimeContentInvalidBase64String: 'reject',
+  ErrorMimeContentInvalid: 'reject',
+  ErrorInvalidRecipients: 'reject',
+  ErrorSendAsDenied: 'reject',
+  ErrorInvalidUser: 'reject',
+  Request_ResourceNotFound: 'reject',
+  ResourceNotFound: 'reject',
+  MailboxNotEnabledForRESTAPI: 'reject',
+  MailboxNotSupportedForRESTAPI: 'reject',
+  ErrorMessageBlocked: 'reject',
+  ErrorExceededMaxRecipientLimit: 'reject',
+  ErrorMessageSizeExceeded: 'tooLarge',
+  ErrorAccessDenied: 'operator',
+  Authorization_RequestDenied: 'operator',
+  ErrorAccountSuspend: 'operator',
+  ErrorExceededMessageLimit: 'operator',
+  ErrorExceededHourlyMessageLimit: 'operator',
+  ErrorQuotaExceeded: 'operator',
+  ApplicationThrottled: 'throttled',
+  TooManyRequests: 'throttled',
+};
+
+const BY_STATUS: Readonly<Record<number, Verdict>> = {
+  401: 'operator',
+  403: 'operator',
+  413: 'tooLarge',
+  429: 'throttled',
+  507: 'operator',
+  509: 'throttled',
+};
+
+/** Service side failures after which the mail may have gone out (Graph has no idempotency key). */
+const AMBIGUOUS_STATUS: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+
+/** The meaning of an answer to `sendMail` (https://learn.microsoft.com/graph/api/user-sendmail). */
+export function outcomeOfSend(answer: GraphAnswer): GraphOutcome {
+  const { status, code, message, retryAfterMs } = answer;
+  if (status === 202) return { kind: 'accepted' };
+  const said = `${code || `HTTP ${status}`}: ${message || meaningOf(status)}`;
+  const after = retryAfterMs === undefined ? {} : { afterMs: retryAfterMs };
+  const retry = (outcome: 'throttled' | 'operator' | 'ambiguous' | 'refused'): GraphOutcome => ({
+    kind: 'retry',
+    class: outcome,
+    reason: said,
+    ...after,
+  });
+  if (AMBIGUOUS_STATUS.has(status)) return retry('ambiguous');
+  const verdict = /maximum request length/i.test(message) ? 'tooLarge' : (BY_CODE[code] ?? BY_STATUS[status]);
+  switch (verdict) {
+    case 'reject':
+      return { kind: 'reject', code, reason: message || meaningOf(status) };
+    case 'tooLarge':
+      return {
+        kind: 'reject',
+        code: code || 'MessageTooLarge',
+        reason: message || 'Graph took the message for too large to be sent in one request.',
+      };
+    case 'operator':
+    case 'throttled':
+      return retry(verdict);
+    default:
+      return retry('refused');
+  }
+}
+
+/** There is no access token: an administrator has to look at the identity. */
+export class NoTokenError extends Error {
+  constructor(cause: unknown) {
+    super(`No access token for Graph: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'NoTokenError';
+  }
+}
+
+const NEVER_REACHED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** The meaning of no answer at all: a request that never left is safe to repeat, any other may have been carried out. */
+export function outcomeOfNoAnswer(error: unknown): GraphOutcome {
+  if (error instanceof NoTokenError)
+    return { kind: 'retry', class: 'operator', reason: `NoToken: ${error.message.slice(0, 500)}` };
+  const cause = rootCause(error);
+  const code = (cause as { code?: unknown }).code;
+  const reason = `No answer from Graph: ${typeof code === 'string' ? `${code} ` : ''}${cause.message}`.trim();
+  const unreached = typeof code === 'string' && NEVER_REACHED.has(code);
+  return { kind: 'retry', class: unreached ? 'refused' : 'ambiguous', reason };
+}
+
+function rootCause(error: unknown): Error {
+  let cause = error instanceof Error ? error : new Error(String(error));
+  while (cause.cause instanceof Error) cause = cause.cause;
+  // Happy eyeballs: fetch reports one error per address that it tried.
+  const first = cause instanceof AggregateError ? (cause.errors[0] as unknown) : undefined;
+  return first instanceof Error ? first : cause;
+}
+
+function meaningOf(status: number): string {
+  if (status >= 200 && status < 300) return `Graph answered ${status} where only 202 means that it took the mail.`;
+  return `Graph answered ${status} and gave no reason.`;
+}

@@ -1,0 +1,114 @@
+/** Writes down what came of an attempt, and sees to what follows from it. */
+import { retryDelayMs } from '../contract/retrySchedule.ts';
+import { DELIVERIES_WAITING } from '../storage/deliveryQueue.ts';
+import type { MessageStateRecord } from '../storage/messageState.ts';
+import type { StoredState } from '../storage/messageStore.ts';
+import { wakeUpOf } from '../storage/wakeUp.ts';
+import type { DeliveryOptions } from './deliverMessage.ts';
+import type { GraphTrace } from './graphClient.ts';
+import type { GraphOutcome } from './graphOutcome.ts';
+
+const MINUTE = 60_000;
+/** The cloud gives up after 3 days and 20 attempts, both: a clock that jumps expires nothing. */
+const GIVE_UP_MS = 3 * 24 * 60 * MINUTE;
+const GIVE_UP_ATTEMPTS = 20;
+/** A mailbox that an administrator has to see to rests this long: briefly at first, it may be a hiccup. */
+const OPERATOR_MS = { first: MINUTE / 2, later: 15 * MINUTE, firstAttempts: 3 };
+/** Longest `Retry-After` that is believed. */
+const MAX_RETRY_AFTER_MS = 24 * 60 * MINUTE;
+
+type Retry = Extract<GraphOutcome, { kind: 'retry' }>;
+
+/** @param current the state the attempt began from: the claim, or what was read when no claim was needed */
+export async function settle(
+  options: DeliveryOptions,
+  current: StoredState,
+  outcome: GraphOutcome,
+  trace: Partial<GraphTrace>,
+): Promise<void> {
+  switch (outcome.kind) {
+    case 'accepted':
+      return settleSent(options, current, trace);
+    case 'reject':
+      return settleFailed(options, current, `${outcome.code}: ${outcome.reason}`, trace);
+    case 'retry':
+      return settleRetry(options, current, outcome, trace);
+  }
+}
+
+/** `sent` absorbs: whoever holds Graph's 202 writes it, whatever the record says by now. */
+async function settleSent(options: DeliveryOptions, current: StoredState, trace: Partial<GraphTrace>): Promise<void> {
+  const { store, events } = options;
+  const sentAt = new Date().toISOString();
+  let from: StoredState | undefined = current;
+  let written: StoredState | undefined;
+  while (from && from.record.state !== 'sent' && !written) {
+    const sent: MessageStateRecord = { ...from.record, state: 'sent', sentAt, due: null, claim: null, reason: null };
+    written = await store.replaceState(sent, from.etag);
+    if (!written) from = await store.readState(current.record);
+  }
+  events.sent({ ...current.record, state: 'sent', sentAt }, { ...trace });
+  await store.deleteBody(current.record);
+}
+
+async function settleFailed(
+  options: DeliveryOptions,
+  current: StoredState,
+  reason: string,
+  trace: Partial<GraphTrace>,
+) {
+  const failed: MessageStateRecord = {
+    ...current.record,
+    state: 'failed',
+    due: null,
+    claim: null,
+    reason,
+    reported: false,
+  };
+  const written = await options.store.replaceState(failed, current.etag);
+  if (written) await reportFailure(options, written, trace);
+}
+
+/** Tells of a final failure, and remembers that it did; the sweeper does it again where this broke off. */
+export async function reportFailure(
+  { store, events }: Pick<DeliveryOptions, 'store' | 'events'>,
+  { record, etag }: StoredState,
+  trace: Partial<GraphTrace> = {},
+): Promise<void> {
+  events.failed(record, { ...trace });
+  await store.replaceState({ ...record, reported: true }, etag);
+}
+
+async function settleRetry(options: DeliveryOptions, current: StoredState, outcome: Retry, trace: Partial<GraphTrace>) {
+  const { settings, store, queues, windows, events } = options;
+  const { record } = current;
+  const hold = outcome.class === 'ambiguous' && settings.AMBIGUOUS_SEND === 'hold';
+  if (hold) {
+    const held: MessageStateRecord = { ...record, state: 'held', due: null, claim: null, reason: outcome.reason };
+    if (await store.replaceState(held, current.etag)) events.held(held, { ...trace });
+    return;
+  }
+  const delayMs = delayOf(record, outcome);
+  const lastOf = record.attempts >= GIVE_UP_ATTEMPTS && Date.now() - Date.parse(record.acceptedAt) > GIVE_UP_MS;
+  if (lastOf)
+    return settleFailed(options, current, `GaveUp: ${record.attempts} attempts, the last: ${outcome.reason}`, trace);
+
+  if (outcome.class === 'throttled' || outcome.class === 'operator') {
+    windows.park(record.mailbox, delayMs);
+    events.mailboxThrottled(record.mailbox, delayMs, { ...trace, reason: outcome.reason });
+  }
+  const due = new Date(Date.now() + delayMs).toISOString();
+  const waiting: MessageStateRecord = { ...record, state: 'accepted', due, claim: null, reason: outcome.reason };
+  if (!(await store.replaceState(waiting, current.etag))) return;
+  // First the state, then the wake-up, then success for the old one: a break in between wakes once too often, never once
+  // too little.
+  await queues.wakeUp(DELIVERIES_WAITING, wakeUpOf(waiting), delayMs);
+  events.retried(waiting, { ...trace });
+  if (outcome.class === 'ambiguous') events.duplicateRisk(waiting, outcome.reason);
+}
+
+function delayOf({ attempts }: MessageStateRecord, outcome: Retry): number {
+  if (outcome.afterMs !== undefined) return Math.min(outcome.afterMs, MAX_RETRY_AFTER_MS);
+  if (outcome.class !== 'operator') return retryDelayMs(attempts);
+  return attempts <= OPERATOR_MS.firstAttempts ? OPERATOR_MS.first : OPERATOR_MS.later;
+}

@@ -1,0 +1,36 @@
+/**
+ * A wake-up ended in a poison queue: its function died or threw five times. The queue message is gone in 7 days; the state
+ * record decides whether the mail is. Finished mail needs nothing; other mail gets another wake-up in ten minutes, and
+ * fails at the third crash.
+ */
+import { DELIVERIES_WAITING } from '../storage/deliveryQueue.ts';
+import { type WakeUp, wakeUpOf } from '../storage/wakeUp.ts';
+import type { DeliveryOptions } from './deliverMessage.ts';
+import { reportFailure } from './settle.ts';
+
+const CRASHES = 3;
+const AGAIN_MS = 10 * 60_000;
+
+export async function settlePoison(
+  { store, queues, events }: Pick<DeliveryOptions, 'store' | 'queues' | 'events'>,
+  wakeUp: WakeUp,
+): Promise<void> {
+  const current = await store.readState(wakeUp);
+  if (!current) return;
+  const { record } = current;
+  if (record.state !== 'accepted' && record.state !== 'sending') return;
+  const crashes = record.crashes + 1;
+  const reason = `DeliveryCrashed: delivering the mail ended the process or threw, ${crashes} times over. Look for relay.trouble events of this id.`;
+  events.trouble('A wake-up went to the poison queue.', { id: record.id, caller: record.caller, crashes });
+  if (crashes < CRASHES) {
+    // Counted by the record alone: when somebody changed it meanwhile, the mail is moving and this crash is past.
+    if (await store.replaceState({ ...record, crashes, reason }, current.etag))
+      await queues.wakeUp(DELIVERIES_WAITING, wakeUpOf(record), AGAIN_MS);
+    return;
+  }
+  const failed = await store.replaceState(
+    { ...record, state: 'failed', crashes, due: null, claim: null, reason, reported: false },
+    current.etag,
+  );
+  if (failed) await reportFailure({ store, events }, failed);
+}

@@ -1,0 +1,66 @@
+/**
+ * The guarantee by timer: whatever should have moved and did not gets one more wake-up, whatever is finished is cleared
+ * away. `mail/` holds only unfinished mail, so that is what is listed. Safe to run any number of times, at once too.
+ */
+import { DELIVERIES, DELIVERY_QUEUES } from '../storage/deliveryQueue.ts';
+import type { StoredBody, StoredState } from '../storage/messageStore.ts';
+import { wakeUpOf } from '../storage/wakeUp.ts';
+import type { DeliveryOptions } from './deliverMessage.ts';
+import { reportFailure } from './settle.ts';
+
+const MINUTE = 60_000;
+/** How late a mail must be before its wake-up counts as lost. */
+const LATE_MS = 15 * MINUTE;
+/** A body without a state is an upload that broke off, or is still on its way. */
+const ORPHAN_MS = 24 * 60 * MINUTE;
+
+export type SweepOptions = Pick<DeliveryOptions, 'store' | 'queues' | 'events'>;
+
+export interface SweepReport {
+  readonly waiting: number;
+  readonly oldestSeconds: number;
+  readonly woken: number;
+  readonly cleared: number;
+}
+
+export async function sweepMail(options: SweepOptions, now = Date.now()): Promise<SweepReport> {
+  const { store, queues, events } = options;
+  let waiting = 0;
+  let woken = 0;
+  let cleared = 0;
+  let oldest = now;
+  for await (const body of store.listBodies()) {
+    const current = await store.readState(body);
+    if (!current) {
+      if (now - body.createdAt.getTime() > ORPHAN_MS) cleared += await clear(options, body);
+      continue;
+    }
+    const { record } = current;
+    if (record.state === 'sent') cleared += await clear(options, body);
+    else if (record.state === 'failed' && !record.reported) await reportFailure(options, current);
+    if (record.state !== 'accepted' && record.state !== 'sending') continue;
+    waiting++;
+    oldest = Math.min(oldest, Date.parse(record.acceptedAt));
+    if (now - movesAt(current) > LATE_MS) {
+      await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
+      woken++;
+    }
+  }
+  const lengths = await Promise.all(DELIVERY_QUEUES.map((queue) => queues.length(queue)));
+  const oldestSeconds = Math.round((now - oldest) / 1000);
+  events.queueMeasured(
+    lengths.reduce((sum, length) => sum + length, 0),
+    oldestSeconds,
+  );
+  return { waiting, oldestSeconds, woken, cleared };
+}
+
+async function clear({ store }: SweepOptions, body: StoredBody): Promise<1> {
+  await store.deleteBody(body);
+  return 1;
+}
+
+/** When the mail should move next, by its own record. */
+function movesAt({ record }: StoredState): number {
+  return Date.parse((record.state === 'sending' ? record.claim?.until : record.due) ?? record.acceptedAt);
+}

@@ -1,0 +1,15 @@
+import { domainToASCII } from 'node:url';
+
+/**
+ * The form in which two addresses are compared: the domain in ASCII (RFC 5891), both parts in lower case, a local
+ * part freed of quotes that it does not need. RFC 5321 section 2.4 calls local parts case-sensitive; Exchange does not.
+ */
+export function addressKey(address: string): string {
+  const at = address.lastIndexOf('@');
+  if (at < 0) return address.toLowerCase();
+  const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(address.slice(0, at));
+  const bare = quoted?.[1]?.replace(/\\(.)/g, '$1');
+  const local = bare !== undefined && /^[^\s"(),:;<>@[\\\]]+$/.test(bare) ? bare : address.slice(0, at);
+  const domain = address.slice(at + 1);
+  return `${local}@${domainToASCII(domain) || domain}`.toLowerCase();
+}

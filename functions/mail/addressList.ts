@@ -1,0 +1,147 @@
+/**
+ * Address lists (RFC 5322 section 3.4) read with the place of every entry, so that a list can be shortened without
+ * touching the bytes of what stays. Strict where a doubt could send mail to somebody: an entry that does not follow the
+ * grammar has no address.
+ */
+
+export interface AddressEntry {
+  /** The entry as it stands in the field: display name, brackets, comments, folds; blanks around it trimmed. */
+  readonly text: string;
+  /** The addr-spec without comments and blanks; undefined when the entry holds none, or more than one. */
+  readonly address: string | undefined;
+  /** The display name as it stands, quotes and encoded words included; empty when there is none. */
+  readonly displayName: string;
+  /** Whether the display name itself reads like an address: Exchange refuses it or takes it for the sender. */
+  readonly nameHoldsAddress: boolean;
+}
+
+export interface AddressList {
+  readonly entries: readonly AddressEntry[];
+  /** Whether a group (`Team: a@b, c@d;`) was read; its members are ordinary entries here. */
+  readonly hasGroup: boolean;
+}
+
+type Token = { readonly kind: 'word' | 'quoted' | 'comment' | 'literal' | 'blank' | 'special'; readonly text: string };
+
+// An encoded word is one token even when it wrongly holds a comma (RFC 2047 section 5 forbids it, devices do it).
+const TOKEN =
+  /((?:\r\n)?[ \t]+|\r\n$)|("(?:[^"\\]|\\.)*")|(\[(?:[^[\]\\]|\\.)*\])|(=\?[^?\s]+\?[bq]\?[^?\s]*\?=)|([,;:<>@])|([^\s",;:<>@()[\]\\]+)/isy;
+
+/** Longest list that is read; a header has at most 256 kB. */
+const MAX_ENTRIES = 10_000;
+
+/** Reads the value of an address field; undefined when it cannot be read as a list at all. */
+export function readAddressList(value: string): AddressList | undefined {
+  const tokens = tokenise(value);
+  if (!tokens) return undefined;
+  const entries: AddressEntry[] = [];
+  let hasGroup = false;
+  let inGroup = false;
+  let inAngle = false;
+  let current: Token[] = [];
+  const close = () => {
+    const entry = readEntry(current);
+    if (entry) entries.push(entry);
+    current = [];
+  };
+  for (const token of tokens) {
+    const special = token.kind === 'special' ? token.text : '';
+    if (special === '<') inAngle = true;
+    if (special === '>') inAngle = false;
+    if (special === ',' && !inAngle) close();
+    else if (special === ':' && !inAngle && !inGroup) {
+      // What stood before the colon is the group's name.
+      current = [];
+      inGroup = true;
+      hasGroup = true;
+    } else if (special === ';' && !inAngle) {
+      // Some devices separate addresses by semicolons; outside a group it is read as a comma.
+      close();
+      inGroup = false;
+    } else current.push(token);
+    if (entries.length > MAX_ENTRIES) return undefined;
+  }
+  if (inAngle) return undefined;
+  close();
+  return { entries, hasGroup };
+}
+
+function tokenise(value: string): Token[] | undefined {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < value.length) {
+    if (value[at] === '(') {
+      const end = commentEnd(value, at);
+      if (end === undefined) return undefined;
+      tokens.push({ kind: 'comment', text: value.slice(at, end) });
+      at = end;
+      continue;
+    }
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(value);
+    if (!match) return undefined;
+    const [text, blank, quoted, literal, , special] = match;
+    const kind = blank ? 'blank' : quoted ? 'quoted' : literal ? 'literal' : special ? 'special' : 'word';
+    tokens.push({ kind, text });
+    at += text.length;
+  }
+  return tokens;
+}
+
+/** Comments nest (RFC 5322 section 3.2.2). */
+function commentEnd(value: string, start: number): number | undefined {
+  let depth = 0;
+  for (let at = start; at < value.length; at++) {
+    const c = value[at];
+    if (c === '\\') at++;
+    else if (c === '(') depth++;
+    else if (c === ')' && --depth === 0) return at + 1;
+  }
+  return undefined;
+}
+
+function readEntry(tokens: Token[]): AddressEntry | undefined {
+  const text = tokens
+    .map((token) => token.text)
+    .join('')
+    .trim();
+  if (text === '') return undefined;
+  const meaningful = tokens.filter(({ kind }) => kind !== 'comment' && kind !== 'blank');
+  const open = meaningful.findIndex((token) => token.text === '<' && token.kind === 'special');
+  if (open < 0) return { text, address: addrSpec(meaningful), displayName: '', nameHoldsAddress: false };
+
+  const name = meaningful.slice(0, open);
+  const inside = meaningful.slice(open + 1, -1);
+  const wellFormed =
+    meaningful.at(-1)?.text === '>' && inside.every(({ kind, text }) => kind !== 'special' || !'<>'.includes(text));
+  const displayName = displayNameOf(tokens);
+  return {
+    text,
+    // A route (`<@relay,@other:a@b>`, RFC 5322 section 4.4) is skipped.
+    address: wellFormed ? addrSpec(inside.slice(inside.findLastIndex(({ text }) => text === ':') + 1)) : undefined,
+    displayName,
+    nameHoldsAddress: name.some(({ text }) => text.includes('@')),
+  };
+}
+
+function displayNameOf(tokens: Token[]): string {
+  const open = tokens.findIndex(({ kind, text }) => kind === 'special' && text === '<');
+  return tokens
+    .slice(0, open)
+    .filter(({ kind }) => kind !== 'comment')
+    .map(({ text }) => text)
+    .join('')
+    .replace(/\r\n(?=[ \t])/g, '')
+    .trim();
+}
+
+/** `local@domain` out of tokens, or undefined when they are anything else. */
+function addrSpec(tokens: readonly Token[]): string | undefined {
+  const at = tokens.findIndex(({ kind, text }) => kind === 'special' && text === '@');
+  if (at < 1) return undefined;
+  const local = tokens.slice(0, at);
+  const domain = tokens.slice(at + 1);
+  const localOk = local.length === 1 && (local[0]!.kind === 'word' || local[0]!.kind === 'quoted');
+  const domainOk = domain.length === 1 && (domain[0]!.kind === 'word' || domain[0]!.kind === 'literal');
+  return localOk && domainOk ? `${local[0]!.text}@${domain[0]!.text}` : undefined;
+}

@@ -1,0 +1,16 @@
+// Queues "deliveries-poison", "deliveries-waiting-poison", "deliveries-large-poison": wake-ups that were given up.
+import { app, type StorageQueueHandler } from '@azure/functions';
+import { settlePoison } from './delivery/settlePoison.ts';
+import { DELIVERIES, DELIVERIES_LARGE, DELIVERIES_WAITING } from './storage/deliveryQueue.ts';
+import { parseWakeUp } from './storage/wakeUp.ts';
+import { relay } from './wiring/relay.ts';
+
+const handler: StorageQueueHandler = async (entry) => {
+  const wakeUp = parseWakeUp(entry);
+  if (wakeUp) await settlePoison(await relay(), wakeUp);
+};
+
+const connection = 'MailStorage';
+app.storageQueue('settlePoisonMessage', { queueName: `${DELIVERIES}-poison`, connection, handler });
+app.storageQueue('settlePoisonWaitingMessage', { queueName: `${DELIVERIES_WAITING}-poison`, connection, handler });
+app.storageQueue('settlePoisonLargeMessage', { queueName: `${DELIVERIES_LARGE}-poison`, connection, handler });

@@ -1,0 +1,70 @@
+/**
+ * The state record of one mail in the cloud, and what each state means.
+ *
+ * | state      | meaning                                                        | who moves it on |
+ * |------------|----------------------------------------------------------------|-----------------|
+ * | `accepted` | promised; `due` says when next, `attempts` > 0: waiting to retry | a wake-up; the sweeper if none comes |
+ * | `sending`  | claimed, written by If-Match immediately before Graph is called | the claim's owner; after `until`, the ambiguity policy |
+ * | `sent`     | Graph answered 202. Absorbs every other state                  | nobody: it is the receipt |
+ * | `held`     | the outcome is unknown and the policy says a human decides     | `retry?mayDuplicate=true` |
+ * | `failed`   | final; `reason` starts with the code                           | `retry` → `accepted`, attempts 0 |
+ *
+ * Only this record decides. Wake-ups in the queues may be lost, doubled or out of order without harm.
+ */
+import { z } from 'zod';
+import { MESSAGE_STATES, type MessageStatus } from '../contract/relayProtocol.ts';
+
+const isoTime = z.iso.datetime({ offset: true });
+
+const claimSchema = z.object({ owner: z.string(), until: isoTime, attempt: z.int() });
+
+const stateSchema = z.object({
+  v: z.literal(1),
+  caller: z.string(),
+  id: z.string(),
+  /** Reverse-path of the envelope; empty for `<>`. */
+  from: z.string(),
+  /** Forward-paths of the envelope: exactly who gets the mail. */
+  to: z.array(z.string()).min(1),
+  receivedAt: isoTime,
+  edge: z.string(),
+  client: z.object({ address: z.string(), helo: z.string(), user: z.string(), tls: z.string() }),
+  /** The mailbox that sends, chosen at intake by the sender rules. */
+  mailbox: z.string(),
+  /** Message-ID as the mail carries it, or the one it will be given. */
+  messageId: z.string(),
+  /** Bytes of the stored message. */
+  size: z.int(),
+  /** SHA-256 of the request body as it was posted, hex. */
+  bodySha256: z.string(),
+  /** SHA-256 of envelope from and to, hex. */
+  envelopeSha256: z.string(),
+  state: z.enum(MESSAGE_STATES),
+  /** Calls to Graph that were begun since the mail was accepted or last retried by a person. */
+  attempts: z.int(),
+  acceptedAt: isoTime,
+  due: isoTime.nullable(),
+  sentAt: isoTime.nullable(),
+  claim: claimSchema.nullable(),
+  draftId: z.string().nullable(),
+  reason: z.string().nullable(),
+  /** Times the wake-up ended in the poison queue: the process died, or a bug threw. */
+  crashes: z.int(),
+  /** For `failed`: whether event and report have gone out. */
+  reported: z.boolean(),
+  traceparent: z.string(),
+});
+
+/** See the head of this file. Times are ISO 8601. */
+export type MessageStateRecord = z.infer<typeof stateSchema>;
+
+/** Reads a state record from storage. Throws when it is not one: nothing else writes there. */
+export function parseMessageState(json: string): MessageStateRecord {
+  return stateSchema.parse(JSON.parse(json));
+}
+
+/** What a caller may know of its mail. */
+export function publicStatus(record: MessageStateRecord): MessageStatus {
+  const { id, state, attempts, acceptedAt, sentAt, due, reason } = record;
+  return { id, state, attempts, acceptedAt, sentAt, due, reason };
+}

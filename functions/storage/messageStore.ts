@@ -1,0 +1,182 @@
+/**
+ * The mail account's two containers: `mail/{caller}/{id}` holds the stored message until it is sent,
+ * `state/{caller}/{id}` what is known of it (see messageState.ts). Every change of a state is conditional.
+ */
+import type { Readable } from 'node:stream';
+import type { BlobServiceClient, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
+import { type MessageStateRecord, parseMessageState } from './messageState.ts';
+
+export const MAIL_CONTAINER = 'mail';
+export const STATE_CONTAINER = 'state';
+
+/** Names one mail: ids are each caller's own namespace. */
+export interface MessageKey {
+  readonly caller: string;
+  readonly id: string;
+}
+
+/** A state record as read, with the ETag that a change must name. */
+export interface StoredState {
+  readonly record: MessageStateRecord;
+  readonly etag: string;
+}
+
+/** What listing `mail/` tells of one body. */
+export interface StoredBody extends MessageKey {
+  readonly size: number;
+  readonly createdAt: Date;
+}
+
+export interface MessageStore {
+  /** A writer for the body; nothing is visible until its `commit`. */
+  newBody(key: MessageKey): BodyWriter;
+  /** The body's bytes as a stream, or undefined when there is none. */
+  openBody(key: MessageKey): Promise<Readable | undefined>;
+  /** SHA-256 that was given to `commit`, or undefined when there is no body. */
+  bodyDigest(key: MessageKey): Promise<string | undefined>;
+  /** Deletes the body; none is fine. */
+  deleteBody(key: MessageKey): Promise<void>;
+  /** Every body there is: all unfinished mail, and the odd leftover. */
+  listBodies(): AsyncIterable<StoredBody>;
+  readState(key: MessageKey): Promise<StoredState | undefined>;
+  /** Creates the record; false when one exists. */
+  createState(record: MessageStateRecord): Promise<boolean>;
+  /** Replaces the record if its ETag is still `etag`; the new state, or undefined when somebody was faster. */
+  replaceState(record: MessageStateRecord, etag: string): Promise<StoredState | undefined>;
+}
+
+/** Takes a body in pieces of any size, never holding more than a block of it. */
+export interface BodyWriter {
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes the body visible; false when one is there already (If-None-Match). */
+  commit(sha256: string): Promise<boolean>;
+}
+
+/** Bytes staged at a time: a small mail is one request, a large one never held whole. */
+const BLOCK_BYTES = 4 * 1024 * 1024;
+const DIGEST_METADATA = 'bodysha256';
+
+/** The store over Azure Blob Storage. The containers must exist: infrastructure makes them. */
+export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
+  const mail = blobs.getContainerClient(MAIL_CONTAINER);
+  const states = blobs.getContainerClient(STATE_CONTAINER);
+  const body = (key: MessageKey) => blobOf(mail, key);
+  const state = (key: MessageKey) => blobOf(states, key);
+
+  return {
+    newBody: (key) => createBlockWriter(body(key)),
+
+    async openBody(key) {
+      const answer = await unlessStatus(404, body(key).download());
+      return answer?.readableStreamBody as Readable | undefined;
+    },
+
+    async bodyDigest(key) {
+      return (await unlessStatus(404, body(key).getProperties()))?.metadata?.[DIGEST_METADATA];
+    },
+
+    async deleteBody(key) {
+      await body(key).deleteIfExists();
+    },
+
+    async *listBodies() {
+      for await (const blob of mail.listBlobsFlat()) {
+        const [caller, id] = blob.name.split('/');
+        if (!caller || !id) continue;
+        const { contentLength = 0, createdOn = new Date(0) } = blob.properties;
+        yield { caller, id, size: contentLength, createdAt: createdOn };
+      }
+    },
+
+    async readState(key) {
+      const blob = state(key);
+      const answer = await unlessStatus(404, blob.download());
+      if (!answer) return undefined;
+      const chunks: Buffer[] = [];
+      for await (const chunk of answer.readableStreamBody as Readable) chunks.push(chunk as Buffer);
+      return { record: parseMessageState(Buffer.concat(chunks).toString()), etag: answer.etag! };
+    },
+
+    async createState(record) {
+      const text = JSON.stringify(record);
+      const answer = await unlessStatus(409, upload(state(record), text, { ifNoneMatch: '*' }));
+      return answer !== undefined;
+    },
+
+    async replaceState(record, etag) {
+      const text = JSON.stringify(record);
+      const answer = await unlessStatus(412, upload(state(record), text, { ifMatch: etag }));
+      return answer && { record, etag: answer.etag! };
+    },
+  };
+}
+
+function blobOf(container: ContainerClient, { caller, id }: MessageKey): BlockBlobClient {
+  return container.getBlockBlobClient(`${caller}/${id}`);
+}
+
+function upload(blob: BlockBlobClient, text: string, conditions: { ifMatch?: string; ifNoneMatch?: string }) {
+  return blob.upload(text, Buffer.byteLength(text), {
+    conditions,
+    blobHTTPHeaders: { blobContentType: 'application/json' },
+  });
+}
+
+function createBlockWriter(blob: BlockBlobClient): BodyWriter {
+  // Two uploads of one mail may run at once: their blocks must not mix.
+  const upload = crypto.randomUUID();
+  const blocks: string[] = [];
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+
+  async function stage(): Promise<void> {
+    const bytes = Buffer.concat(pending);
+    pending = [];
+    pendingBytes = 0;
+    const name = Buffer.from(`${upload}-${String(blocks.length).padStart(6, '0')}`).toString('base64');
+    await blob.stageBlock(name, bytes, bytes.length);
+    blocks.push(name);
+  }
+
+  return {
+    async write(chunk) {
+      for (let at = 0; at < chunk.length; ) {
+        const piece = chunk.subarray(at, at + BLOCK_BYTES - pendingBytes);
+        pending.push(piece);
+        pendingBytes += piece.length;
+        at += piece.length;
+        if (pendingBytes === BLOCK_BYTES) await stage();
+      }
+    },
+
+    async commit(sha256) {
+      const options = { conditions: { ifNoneMatch: '*' }, metadata: { [DIGEST_METADATA]: sha256 } };
+      if (blocks.length === 0) {
+        const bytes = Buffer.concat(pending);
+        return (await unlessStatus(409, blob.upload(bytes, bytes.length, options))) !== undefined;
+      }
+      if (pendingBytes > 0) await stage();
+      try {
+        return (await unlessStatus(409, blob.commitBlockList(blocks, options))) !== undefined;
+      } catch (error) {
+        // Somebody else's commit of the same mail threw our staged blocks away: same meaning as 409.
+        if (codeOf(error) === 'InvalidBlockList' && (await blob.exists())) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The result, or undefined when the service answered with `status` (404 none, 409 exists, 412 changed). */
+async function unlessStatus<T>(status: number, call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof Error && (error as { statusCode?: unknown }).statusCode === status) return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? ((error as { code?: string }).code ?? undefined) : undefined;
+}

@@ -1,0 +1,45 @@
+/** Who may submit mail, and what they may send: the CALLERS setting. Default deny. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { addressPatternSchema } from '../mail/addressPattern.ts';
+
+const CALLER_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Caller names are blob path segments: lower-case letters, digits and inner hyphens, at most 63. */
+export function isCallerName(name: string): boolean {
+  return CALLER_NAME.test(name);
+}
+
+const callerSchema = z.strictObject({
+  /** SHA-256 of each valid key, hex. Several may be valid at once, so that a key can be rotated. */
+  keyHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/, 'expected the SHA-256 of a key as 64 hex digits')).default([]),
+  /** Entra application (client) ids whose access tokens speak for this caller. */
+  applicationIds: z.array(z.guid()).default([]),
+  /** Addresses the caller may send as. */
+  senders: z.array(addressPatternSchema).default([]),
+  /** Addresses the caller may send to. */
+  recipients: z.array(addressPatternSchema).default([]),
+  /** Messages per minute; without it there is no limit. */
+  messagesPerMinute: z.int().positive().optional(),
+  /** Bytes per message, below MAX_MESSAGE_BYTES. */
+  maxMessageBytes: z.int().positive().optional(),
+});
+
+/** The CALLERS setting: one rule set per caller name. */
+export const callersSchema = z.record(
+  z.string().regex(CALLER_NAME, 'expected lower-case letters, digits and inner hyphens'),
+  callerSchema,
+);
+
+export interface Caller extends z.infer<typeof callerSchema> {
+  readonly name: string;
+}
+
+/** Finds the caller a key belongs to, in time that does not depend on how much of the key is right. */
+export function findCallerByKey(callers: readonly Caller[], key: string): Caller | undefined {
+  const given = createHash('sha256').update(key).digest();
+  let found: Caller | undefined;
+  for (const caller of callers)
+    for (const hash of caller.keyHashes) if (timingSafeEqual(Buffer.from(hash, 'hex'), given)) found = caller;
+  return found;
+}

@@ -1,0 +1,92 @@
+/** Every setting the function app reads, in one place: app settings in Azure, local.settings.json on one machine. */
+import { z } from 'zod';
+import { senderRulesSchema } from '../mail/senderRules.ts';
+import { type Caller, callersSchema } from './callers.ts';
+
+const ADDRESS = z.string().regex(/^[^\s@<>",;]+@[^\s@<>",;]+$/, 'expected an address such as relay@contoso.com');
+const WHOLE = z.string().regex(/^\d+$/, 'expected a whole number').transform(Number);
+const HTTP_URL = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
+
+/** A JSON text whose value is read by `schema`. */
+function json<T extends z.ZodType>(schema: T) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch (error) {
+        context.addIssue(`expected JSON: ${(error as Error).message}`);
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+}
+
+const settingsSchema = z.object({
+  /** Storage account of the mail: a connection string (local), or the `__…ServiceUri` pair with an identity (Azure). */
+  MailStorage: z.string().optional(),
+  MailStorage__blobServiceUri: HTTP_URL.optional(),
+  MailStorage__queueServiceUri: HTTP_URL.optional(),
+  MailStorage__clientId: z.guid().optional(),
+  /** Root of Microsoft Graph; differs in national clouds and in the sandbox. */
+  GRAPH_BASE_URL: HTTP_URL.default('https://graph.microsoft.com'),
+  GRAPH_SCOPE: z.string().default('https://graph.microsoft.com/.default'),
+  /** Who signs in to Graph: the managed identity, or nobody (the sandbox takes any token). Never a developer's login. */
+  GRAPH_CREDENTIAL: z.enum(['managedIdentity', 'none']).default('managedIdentity'),
+  /** Client id of the user-assigned identity that has the permission to send. */
+  GRAPH_CLIENT_ID: z.guid().optional(),
+  /** Longest one call to Graph may take before it counts as "unknown outcome". */
+  GRAPH_TIMEOUT_SECONDS: WHOLE.pipe(z.int().min(1).max(600)).default(100),
+  CALLERS: json(callersSchema).default({}),
+  SENDER_RULES: json(senderRulesSchema).default([]),
+  /** Sends what names no usable sender. */
+  DEFAULT_SENDER: ADDRESS.optional(),
+  /** What to do when nobody knows whether Graph sent a mail: send again, or keep it for a person. */
+  AMBIGUOUS_SEND: z.enum(['resend', 'hold']).default('resend'),
+  MAX_MESSAGE_BYTES: WHOLE.pipe(z.int().min(1000).max(150_000_000)).default(35_000_000),
+  /** Most instances (Azure) or workers (local) that may send at once; Graph's limit per mailbox is shared among them. */
+  MAX_INSTANCES: WHOLE.pipe(z.int().min(1).max(1000)).default(4),
+  /** `paused` keeps accepting and stops sending. */
+  DELIVERY: z.enum(['on', 'paused']).default('on'),
+  /** How addresses appear in telemetry. */
+  ADDRESS_PRIVACY: z.enum(['full', 'domain', 'hash']).default('domain'),
+});
+
+export interface Settings extends Omit<z.infer<typeof settingsSchema>, 'CALLERS'> {
+  readonly callers: readonly Caller[];
+}
+
+/**
+ * Reads the settings from environment variables. Throws one error that names every wrong setting, what was expected
+ * and what was found; secrets are not shown.
+ */
+export function readSettings(env: Record<string, string | undefined>): Settings {
+  const given = Object.fromEntries(
+    Object.keys(settingsSchema.shape).flatMap((name) => {
+      const value = env[name]?.trim();
+      return value ? [[name, value]] : [];
+    }),
+  );
+  const result = settingsSchema.safeParse(given);
+  const problems = result.success
+    ? contradictions(result.data)
+    : result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  if (!result.success || problems.length > 0)
+    throw new Error(`The settings cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  const { CALLERS, ...rest } = result.data;
+  return { ...rest, callers: Object.entries(CALLERS).map(([name, rules]) => ({ ...rules, name })) };
+}
+
+function contradictions(settings: z.infer<typeof settingsSchema>): string[] {
+  const problems: string[] = [];
+  const { MailStorage, MailStorage__blobServiceUri, MailStorage__queueServiceUri } = settings;
+  if (!MailStorage && !(MailStorage__blobServiceUri && MailStorage__queueServiceUri))
+    problems.push(
+      'MailStorage: expected a connection string, or MailStorage__blobServiceUri and MailStorage__queueServiceUri',
+    );
+  if (settings.GRAPH_CREDENTIAL === 'managedIdentity' && !settings.GRAPH_CLIENT_ID)
+    problems.push(
+      'GRAPH_CLIENT_ID: expected the client id of the identity, because GRAPH_CREDENTIAL is managedIdentity',
+    );
+  return problems;
+}
