@@ -1,0 +1,48 @@
+// `edge-listener start --config FILE`: runs until it is told to stop.
+import { readConfig } from '../config/readConfig.ts';
+import { startEdge } from '../edge.ts';
+import { createJsonReport } from '../events.ts';
+import { EXIT_CANNOT, EXIT_CONFIGURATION, EXIT_OK } from './exitCodes.ts';
+
+/** Longest time from the first signal to the end; a second signal ends at once. */
+const STOP_WITHIN_MS = 25_000;
+
+export async function start(configFile: string): Promise<number> {
+  const reading = readConfig(configFile, process.env);
+  if (!reading.ok) {
+    for (const problem of reading.problems) process.stderr.write(`${problem}\n`);
+    return EXIT_CONFIGURATION;
+  }
+  const report = createJsonReport((line) => process.stdout.write(line));
+  let stopped: (signal: string) => void = () => undefined;
+  const signalled = new Promise<string>((resolve) => {
+    stopped = resolve;
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stopped(signal);
+      process.once(signal, () => process.exit(EXIT_CANNOT));
+    });
+  }
+  process.on('uncaughtException', (error) => {
+    report('edge.error', { reason: `Unexpected: ${error.stack ?? error.message}` });
+    process.exit(EXIT_CANNOT); // everything promised is on disk; whoever supervises starts it anew
+  });
+  try {
+    const edge = await startEdge(reading.config, reading.relayKey, report);
+    const signal = await signalled;
+    setTimeout(() => process.exit(EXIT_CANNOT), STOP_WITHIN_MS).unref();
+    await edge.stop(signal);
+    return EXIT_OK;
+  } catch (error) {
+    process.stderr.write(`The edge cannot start: ${explain(error as NodeJS.ErrnoException)}\n`);
+    return EXIT_CANNOT;
+  }
+}
+
+function explain(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
+  if (error.code === 'EADDRINUSE') return `port ${error.port} on ${error.address} is in use by another program.`;
+  if (error.code === 'EACCES' && error.port) return `this user may not listen on port ${error.port}.`;
+  if (error.code === 'EADDRNOTAVAIL') return `this machine has no address ${error.address}.`;
+  return error.message;
+}

@@ -1,0 +1,56 @@
+// Reads the configuration file and lists everything that is wrong with it at once.
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { configSchema, type EdgeConfig } from './configSchema.ts';
+
+/** The configuration, or every problem with it: one sentence each, name first, then what was expected and found. */
+export type ConfigReading =
+  | { readonly ok: true; readonly config: EdgeConfig; readonly relayKey: string }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads `file`; paths in it are taken relative to its directory, secrets from `environment`. */
+export function readConfig(file: string, environment: NodeJS.ProcessEnv): ConfigReading {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return { ok: false, problems: [`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`] };
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((e) => `${file}: line ${lines.linePos(e.pos[0]).line}: ${e.message}`);
+    return { ok: false, problems };
+  }
+  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 10 }), { reportInput: true });
+  if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap(describe) };
+  const config = parsed.data;
+  const relayKey = environment[config.relay.keyVariable]?.trim() ?? '';
+  const problems = relayKey
+    ? []
+    : [`environment variable ${config.relay.keyVariable}: expected the key of this edge; got nothing`];
+  if (relayKey && /[^\x21-\x7e]/.test(relayKey))
+    problems.push(`environment variable ${config.relay.keyVariable}: expected a key of printable ASCII without blanks`);
+  if (problems.length > 0) return { ok: false, problems };
+  const from = dirname(resolve(file));
+  return {
+    ok: true,
+    config: { ...config, spool: { ...config.spool, directory: resolve(from, config.spool.directory) } },
+    relayKey,
+  };
+}
+
+type Issue = { path: PropertyKey[]; message: string; code: string; input?: unknown; keys?: string[] };
+
+function describe(issue: Issue): string[] {
+  const name = issue.path.reduce<string>(
+    (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path ? `${path}.${String(key)}` : String(key)),
+    '',
+  );
+  if (issue.code === 'unrecognized_keys')
+    return (issue.keys ?? []).map((key) => `${name ? `${name}.` : ''}${key}: expected nothing of this name; got it`);
+  const message = issue.message.startsWith('expected') ? issue.message : issue.message.replace(/^Invalid input: /, '');
+  const got = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input)?.slice(0, 100);
+  return [`${name || 'the file'}: ${message.replace(/, received .*$/, '')}; got ${got}`];
+}

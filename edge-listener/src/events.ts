@@ -1,0 +1,41 @@
+// Everything the edge says: one JSON line per thing that happened, never a body, a subject or a secret.
+
+/** Which message an event is about. */
+interface About {
+  readonly id: string;
+}
+
+/** Every event and its fields. Addresses of devices are shown; those of people are not. */
+export interface EdgeEvents {
+  'edge.starting': { version: string; node: string; name: string; spool: string; relay: string };
+  'edge.recovered': { queued: number; failed: number; swept: number; milliseconds: number };
+  'edge.listening': { address: string; port: number; clients: readonly string[] };
+  'edge.ready': Record<string, never>;
+  'edge.refusedConnection': { address: string; reason: string };
+  'edge.connectionError': { address: string; code: string };
+  'edge.accepted': About & {
+    address: string;
+    helo: string;
+    tls: string;
+    bytes: number;
+    recipients: number;
+    milliseconds: number;
+  };
+  'edge.rejected': { address: string; code: number; reason: string };
+  'edge.clientGone': { address: string; bytes: number };
+  'edge.forwarded': About & { attempts: number; bytes: number; waitedSeconds: number; milliseconds: number };
+  'edge.retrying': About & { attempts: number; inSeconds: number; reason: string };
+  'edge.failed': About & { attempts: number; code: string; reason: string };
+  'edge.spoolError': { reason: string };
+  'edge.error': { reason: string };
+  'edge.stopping': { signal: string };
+  'edge.stopped': { queued: number };
+}
+
+/** Says that something happened. */
+export type Report = <Name extends keyof EdgeEvents>(event: Name, fields: EdgeEvents[Name]) => void;
+
+/** A {@link Report} that writes JSON lines with the time first. */
+export function createJsonReport(write: (line: string) => void): Report {
+  return (event, fields) => write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`);
+}

@@ -1,0 +1,124 @@
+// Moves mail from the spool to the function app: oldest due first, a bounded number at once.
+import { retryDelayMs } from '../../../functions/contract/retrySchedule.ts';
+import type { Report } from '../events.ts';
+import { DamagedMessageError, type QueuedEntry, type Settlement, type Spool } from '../spool/spool.ts';
+import type { RelayClient } from './relayClient.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+/** The edge gives up after so long and so many attempts, both: a clock that jumps expires nothing. */
+const GIVE_UP_AFTER_MS = 5 * DAY;
+const GIVE_UP_AFTER_ATTEMPTS = 50;
+/** The cloud remembers what it sent for 35 days; forwarding an older mail could send it twice. */
+const NEVER_FORWARD_AFTER_MS = 28 * DAY;
+/** The timer looks at least this often, whatever it was told. */
+const LONGEST_SLEEP_MS = 60_000;
+
+export interface ForwarderOptions {
+  readonly spool: Spool;
+  readonly client: RelayClient;
+  readonly parallel: number;
+  readonly report: Report;
+  readonly now: () => number;
+  readonly random?: () => number;
+}
+
+export interface Forwarder {
+  start(): void;
+  /** Takes no further message and waits for those under way, for up to `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function createForwarder(options: ForwarderOptions): Forwarder {
+  const { spool, client, parallel, report, now, random = Math.random } = options;
+  const active = new Set<Promise<void>>();
+  let running = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function pump(): void {
+    if (!running) return;
+    while (active.size < parallel) {
+      const entry = spool.take(now());
+      if (!entry) break;
+      const work = forward(entry).catch((error: unknown) => report('edge.error', { reason: String(error) }));
+      active.add(work);
+      void work.then(() => {
+        active.delete(work);
+        pump();
+      });
+    }
+    clearTimeout(timer);
+    const due = spool.nextDue();
+    const sleep = due === undefined || active.size >= parallel ? LONGEST_SLEEP_MS : due - now();
+    timer = setTimeout(pump, Math.max(1, Math.min(sleep, LONGEST_SLEEP_MS)));
+  }
+
+  async function forward(entry: QueuedEntry): Promise<void> {
+    const started = now();
+    const firstTriedAt = entry.firstTriedAt ?? started;
+    if (started - firstTriedAt > NEVER_FORWARD_AFTER_MS) {
+      return fail(
+        entry,
+        entry.attempts,
+        'expired',
+        'It was first tried more than 28 days ago; retrying needs a person.',
+      );
+    }
+    let message: Awaited<ReturnType<Spool['open']>>;
+    try {
+      message = await spool.open(entry);
+    } catch (error) {
+      if (error instanceof DamagedMessageError) return report('edge.spoolError', { reason: error.message });
+      return retry(entry, firstTriedAt, { reason: `The spool cannot be read: ${String(error)}` });
+    }
+    const outcome = await client
+      .submit(entry.id, message, entry.attempts > 0)
+      .finally(() => message.close().catch((error: unknown) => report('edge.spoolError', { reason: String(error) })));
+    if (outcome.kind === 'retry') return retry(entry, firstTriedAt, outcome);
+    if (outcome.kind === 'reject') return fail(entry, entry.attempts + 1, outcome.code, outcome.reason);
+    await settle(entry, { kind: 'forwarded' });
+    report('edge.forwarded', {
+      id: entry.id,
+      attempts: entry.attempts + 1,
+      bytes: entry.bytes,
+      waitedSeconds: Math.round((started - entry.queuedAt) / 1000),
+      milliseconds: now() - started,
+    });
+  }
+
+  async function retry(entry: QueuedEntry, firstTriedAt: number, why: { reason: string; afterMs?: number }) {
+    const attempts = entry.attempts + 1;
+    if (now() - firstTriedAt > GIVE_UP_AFTER_MS && attempts >= GIVE_UP_AFTER_ATTEMPTS)
+      return fail(entry, attempts, 'expired', `Given up after ${attempts} attempts. The last one: ${why.reason}`);
+    const delay = Math.max(retryDelayMs(attempts, random), why.afterMs ?? 0);
+    await settle(entry, { kind: 'retry', attempts, due: now() + delay, firstTriedAt });
+    report('edge.retrying', { id: entry.id, attempts, inSeconds: Math.round(delay / 1000), reason: why.reason });
+  }
+
+  async function fail(entry: QueuedEntry, attempts: number, code: string, reason: string): Promise<void> {
+    await settle(entry, { kind: 'failed', attempts, code, reason });
+    report('edge.failed', { id: entry.id, attempts, code, reason });
+  }
+
+  /** A note that cannot be written costs one more attempt after a restart, never a mail. */
+  async function settle(entry: QueuedEntry, settlement: Settlement): Promise<void> {
+    try {
+      await spool.settle(entry, settlement);
+    } catch (error) {
+      report('edge.spoolError', { reason: `Message ${entry.id}, ${settlement.kind}: ${String(error)}` });
+    }
+  }
+
+  spool.onQueued(pump);
+  return {
+    start() {
+      running = true;
+      pump();
+    },
+    async stop(graceMs) {
+      running = false;
+      clearTimeout(timer);
+      const grace = new Promise((resolve) => setTimeout(resolve, graceMs).unref());
+      await Promise.race([Promise.allSettled(active), grace]);
+    },
+  };
+}

@@ -1,0 +1,34 @@
+// Every refusal the edge itself gives. The text is what a device's display or log will show: say what to do.
+
+/** An SMTP refusal: reply code and text, which begins with the enhanced status code (RFC 3463). */
+export interface SmtpReply {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** How smtp-server wants a refusal: an error with the code beside it. Without a code it would say 450. */
+export class SmtpRefusal extends Error {
+  readonly responseCode: number;
+  constructor(reply: SmtpReply, options?: ErrorOptions) {
+    super(reply.text, options);
+    this.responseCode = reply.code;
+  }
+}
+
+const reply = (code: number, text: string): SmtpReply => ({ code, text });
+
+export const replies = {
+  notFromHere: (address: string) =>
+    reply(554, `5.7.1 ${address} is not in a network this relay serves; ask its administrator to add it`),
+  tooManyConnections: reply(421, '4.7.0 Too many connections from this address; try again in a moment'),
+  shuttingDown: reply(421, '4.3.2 The relay is restarting; try again in a minute'),
+  badSender: (problem: string) => reply(553, `5.1.7 The sender address cannot be used: ${problem}`),
+  badRecipient: (problem: string) => reply(553, `5.1.3 The recipient address cannot be used: ${problem}`),
+  tooManyRecipients: reply(452, '4.5.3 Too many recipients for one message; send the rest as another one'),
+  messageTooLarge: (limit: number) =>
+    reply(552, `5.3.4 The message is larger than ${(limit / 1_000_000).toFixed(1)} MB, the most this relay takes`),
+  emptyMessage: reply(554, '5.6.0 The message is empty: there is nothing to send'),
+  spoolFull: reply(452, '4.3.1 The relay has no room for the message now; try again later'),
+  spoolError: reply(451, '4.3.0 The relay could not store the message; try again later'),
+  unexpected: reply(451, '4.3.0 The relay failed unexpectedly; try again later'),
+} as const;

@@ -1,0 +1,92 @@
+// What the edge needs of its spool, whatever the format on disk.
+import type { Readable } from 'node:stream';
+import type { Envelope } from '../../../functions/contract/envelope.ts';
+
+/**
+ * A place where mail survives. The states of a message:
+ *
+ * - *incoming*: being received, not promised; swept at start.
+ * - *queued*: its bytes and its name are on the disk itself. `commit` resolving is the instant of success: the 250
+ *   may be sent from then on and not before.
+ * - *failed*: kept, with the reason, until a person decides.
+ */
+export interface Spool {
+  /** Starts a message. Throws {@link SpoolFullError} when there is no room. */
+  begin(id: string, envelope: Envelope): Promise<IncomingMessage>;
+  /** The entry that has been due for longest, marked as taken; undefined when nothing is due at `now`. */
+  take(now: number): QueuedEntry | undefined;
+  /** When the next entry that is not taken falls due, in milliseconds since 1970; undefined when there is none. */
+  nextDue(): number | undefined;
+  /** Opens a message that was taken. Throws {@link DamagedMessageError} when what is on disk is not what was promised. */
+  open(entry: QueuedEntry): Promise<StoredMessage>;
+  /** Ends what {@link take} began. */
+  settle(entry: QueuedEntry, settlement: Settlement): Promise<void>;
+  /** Calls `listener` after every commit, and whenever an entry may have become due otherwise. */
+  onQueued(listener: () => void): void;
+  counts(): SpoolCounts;
+  /** Waits for what is under way and lets go of the directory. */
+  close(): Promise<void>;
+}
+
+/** A message while its bytes arrive. Exactly one of `commit` and `abort` ends it. */
+export interface IncomingMessage {
+  /** Takes the next bytes of the stored message. Rejects with {@link SpoolFullError} when the disk is full. */
+  append(chunk: Uint8Array): Promise<void>;
+  /** Makes the message durable and queued, due at once. `receivedAt` in milliseconds since 1970. */
+  commit(receivedAt: number): Promise<void>;
+  /** Leaves nothing behind. */
+  abort(): Promise<void>;
+}
+
+/** A promised message. Only the spool changes it. */
+export interface QueuedEntry {
+  readonly id: string;
+  /** Size of the stored message. */
+  readonly bytes: number;
+  /** Envelope sender, for fairness between senders. */
+  readonly sender: string;
+  /** When the 250 was promised, milliseconds since 1970. */
+  readonly queuedAt: number;
+  readonly due: number;
+  /** Failed attempts so far. */
+  readonly attempts: number;
+  /** When forwarding was tried first; undefined before. */
+  readonly firstTriedAt: number | undefined;
+}
+
+/** A message opened for forwarding; `open` may be called again for the next attempt. */
+export interface StoredMessage {
+  readonly envelope: Envelope;
+  readonly bytes: number;
+  /** SHA-256 of the stored message, base64. */
+  readonly sha256: string;
+  /** The bytes, from the disk. */
+  body(): Readable;
+  /** Lets go of the file. */
+  close(): Promise<void>;
+}
+
+/** What becomes of an entry. */
+export type Settlement =
+  | { readonly kind: 'forwarded' }
+  | { readonly kind: 'retry'; readonly attempts: number; readonly due: number; readonly firstTriedAt: number }
+  | { readonly kind: 'failed'; readonly attempts: number; readonly code: string; readonly reason: string };
+
+/** What the spool holds. */
+export interface SpoolCounts {
+  readonly queued: number;
+  readonly queuedBytes: number;
+  readonly failed: number;
+  /** When the oldest queued message was promised; undefined when none waits. */
+  readonly oldestQueuedAt: number | undefined;
+}
+
+/** There is no room for a message: the device should come back later (452 4.3.1). */
+export class SpoolFullError extends Error {
+  override name = 'SpoolFullError';
+}
+
+/** What is on disk is not what was promised; the message was put aside. */
+export class DamagedMessageError extends Error {
+  override name = 'DamagedMessageError';
+}

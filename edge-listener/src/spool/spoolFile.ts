@@ -1,0 +1,70 @@
+// A file that holds promised messages, and the notes about them beside it.
+import { appendFile, readFile, rm } from 'node:fs/promises';
+
+/** What became of the record at `at`, one JSON line in the `.state` file. The last line about a record counts. */
+export type StateNote =
+  | { readonly at: number; readonly attempts: number; readonly due: number; readonly first: number }
+  | { readonly at: number; readonly gone: true };
+
+/**
+ * One file of records. It is deleted when it is sealed (nothing will be added) and no record in it is needed.
+ *
+ * The notes are not synced: a lost note makes the edge forward a message once more, which the function app
+ * recognises by its id, or try again sooner.
+ */
+export interface SpoolFile {
+  readonly path: string;
+  /** Records in the file that are still needed. */
+  live: number;
+  /** True when nothing will be added. */
+  sealed: boolean;
+  note(note: StateNote): Promise<void>;
+  /** Deletes the file and its notes if nobody needs them any more. */
+  reclaim(): Promise<void>;
+}
+
+/** Path of the notes about the file at `path`. */
+export function statePathOf(path: string): string {
+  return `${path}.state`;
+}
+
+export function createSpoolFile(path: string, live: number, sealed: boolean): SpoolFile {
+  const file: SpoolFile = {
+    path,
+    live,
+    sealed,
+    note: (note) => appendFile(statePathOf(path), `${JSON.stringify(note)}\n`, { mode: 0o600 }),
+    async reclaim() {
+      if (!file.sealed || file.live > 0) return;
+      await rm(path, { force: true });
+      await rm(statePathOf(path), { force: true });
+    },
+  };
+  return file;
+}
+
+/** The notes about the file at `path`, by record. A line that a power cut left torn is passed over. */
+export async function readStateNotes(path: string): Promise<Map<number, StateNote>> {
+  const notes = new Map<number, StateNote>();
+  let text: string;
+  try {
+    text = await readFile(statePathOf(path), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return notes;
+    throw error;
+  }
+  for (const line of text.split('\n')) {
+    const note = parseNote(line);
+    if (note) notes.set(note.at, note);
+  }
+  return notes;
+}
+
+function parseNote(line: string): StateNote | undefined {
+  try {
+    const note = JSON.parse(line) as StateNote;
+    return typeof note.at === 'number' ? note : undefined;
+  } catch {
+    return undefined; // torn by a power cut; see the comment on SpoolFile
+  }
+}

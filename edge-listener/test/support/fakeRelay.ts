@@ -1,0 +1,123 @@
+// A function app that keeps what it is given and fails on demand.
+import { createHash } from 'node:crypto';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { decodeEnvelope, type Envelope } from '../../../functions/contract/envelope.ts';
+import { PROBLEM_TYPE_BASE } from '../../../functions/contract/relayProtocol.ts';
+
+/** A message the fake took. */
+export interface TakenMessage {
+  readonly id: string;
+  readonly envelope: Envelope;
+  readonly body: Buffer;
+  readonly headers: http.IncomingHttpHeaders;
+}
+
+/** One answer to give instead of the usual one, to the next request that matches. */
+export interface Fault {
+  readonly method?: 'GET' | 'PUT';
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  /** Sent as a problem document of this name. */
+  readonly problem?: string;
+  /** Take the message first, then fail. */
+  readonly after?: boolean;
+  /** Close the connection instead of answering. */
+  readonly drop?: boolean;
+  /** Answer so for this many requests; default 1. */
+  readonly times?: number;
+  /** Only for messages whose envelope sender is this. */
+  readonly sender?: string;
+}
+
+export interface FakeRelay {
+  readonly url: string;
+  readonly taken: TakenMessage[];
+  readonly requests: { method: string; id: string; at: number }[];
+  faults: Fault[];
+  /** Most requests that were under way at once. */
+  readonly maxInFlight: () => number;
+  close(): Promise<void>;
+}
+
+export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<FakeRelay> {
+  const taken: TakenMessage[] = [];
+  const requests: FakeRelay['requests'] = [];
+  const known = new Map<string, string>();
+  let inFlight = 0;
+  let most = 0;
+  const left = new Map<Fault, number>();
+
+  function faultFor(method: string, sender: string | undefined): Fault | undefined {
+    const fault = relay.faults.find(
+      (f) =>
+        (f.method ?? 'PUT') === method &&
+        (f.sender === undefined || f.sender === sender) &&
+        (left.get(f) ?? f.times ?? 1) > 0,
+    );
+    if (fault) left.set(fault, (left.get(fault) ?? fault.times ?? 1) - 1);
+    return fault;
+  }
+
+  const server = http.createServer((request, response) => {
+    most = Math.max(most, ++inFlight);
+    response.on('close', () => inFlight--);
+    const method = request.method ?? '';
+    const id = request.url?.split('/').at(-1) ?? '';
+    requests.push({ method, id, at: performance.now() });
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => setTimeout(() => answer(), delayMs));
+
+    function answer(): void {
+      const body = Buffer.concat(chunks);
+      const reading = method === 'PUT' ? decodeEnvelope(String(request.headers['x-relay-envelope'])) : undefined;
+      const envelope = reading?.ok ? reading.envelope : undefined;
+      const fault = faultFor(method, envelope?.from);
+      const digest = createHash('sha256').update(body).digest('base64');
+      const take = () => {
+        if (envelope && !known.has(id)) taken.push({ id, envelope, body, headers: request.headers });
+        known.set(id, digest);
+      };
+      if (fault) {
+        if (fault.after) take();
+        if (fault.drop) return void request.socket.destroy();
+        const status = fault.status ?? 500;
+        if (fault.problem) return problem(status, fault.problem, fault.headers);
+        response.writeHead(status, fault.headers).end(fault.body ?? '');
+        return;
+      }
+      if (request.headers.authorization !== 'Bearer test-key') return problem(401, 'unauthorized');
+      if (method === 'GET') return known.has(id) ? json(200, { id, state: 'accepted' }) : problem(404, 'not-found');
+      if (request.headers['content-digest'] !== `sha-256=:${digest}:` || !envelope) return problem(400, 'bad-request');
+      if (known.has(id) && known.get(id) !== digest) return problem(409, 'conflict');
+      take();
+      json(202, { id, state: 'accepted' });
+    }
+
+    function json(status: number, value: unknown): void {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+    }
+
+    function problem(status: number, name: string, headers: Record<string, string> = {}): void {
+      const type = PROBLEM_TYPE_BASE + name;
+      const body = JSON.stringify({ type, title: name, status, detail: `The fake says ${name}.` });
+      response.writeHead(status, { 'content-type': 'application/problem+json', ...headers }).end(body);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const relay: FakeRelay = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    taken,
+    requests,
+    faults: [],
+    maxInFlight: () => most,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return relay;
+}
