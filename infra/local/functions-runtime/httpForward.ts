@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { LogLevel, TypedData } from './coreModule.ts';
+import type { Invoker } from './invocation.ts';
+import type { RouteMatch } from './routes.ts';
+
+export interface HttpForwarderOptions {
+  /** Port of the server that the library opened on loopback. */
+  readonly port: number;
+  readonly invoker: Invoker;
+  /** Largest request body in bytes. */
+  readonly bodyLimit: number;
+  log(level: LogLevel, source: string, message: string): void;
+}
+
+class BodyTooLarge extends Error {}
+
+/**
+ * Carries a request to its handler as the host does with `enableHttpStream`: the request itself is proxied to a server
+ * the library runs, and the invocation sent beside it under the same id. Bodies stream in both directions.
+ */
+export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwarderOptions) {
+  const agent = new Agent({ keepAlive: true });
+
+  return async (match: RouteMatch, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const id = randomUUID();
+    const host = request.headers.host ?? '127.0.0.1';
+    const { expect: _, connection: __, ...headers } = request.headers;
+    const inner = httpRequest({
+      agent,
+      host: '127.0.0.1',
+      port,
+      path: request.url,
+      method: request.method,
+      headers: { ...headers, 'x-ms-invocation-id': id, 'x-forwarded-host': host, 'x-forwarded-proto': 'http' },
+    });
+    let size = 0;
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        done(size > bodyLimit ? new BodyTooLarge() : null, chunk);
+      },
+    });
+    const answer = (status: number) => {
+      inner.destroy();
+      if (response.headersSent) response.destroy();
+      else refuse(request, response, status);
+    };
+    const answered = new Promise<boolean>((resolve) => {
+      inner.once('error', () => resolve(false));
+      inner.once('response', (from) => {
+        delete from.headers['x-ms-invocation-id'];
+        response.writeHead(from.statusCode ?? 500, from.headers);
+        pipeline(from, response).then(
+          () => resolve(true),
+          () => resolve(false),
+        );
+      });
+    });
+    // A caller that goes away takes its request with it; the handler sees the body break off.
+    response.once('close', () => {
+      if (!response.writableFinished) inner.destroy();
+    });
+    pipeline(request, counted, inner).catch((error) => {
+      if (error instanceof BodyTooLarge) answer(413);
+    });
+
+    const triggerMetadata: Record<string, TypedData> = { Headers: { json: JSON.stringify(joinHeaders(request)) } };
+    for (const [name, value] of Object.entries(match.params)) triggerMetadata[name] = { string: value };
+    try {
+      const result = await invoker.invoke({
+        function: match.function,
+        id,
+        data: { http: {} },
+        triggerMetadata,
+        traceParent: one(request.headers.traceparent),
+        traceState: one(request.headers.tracestate),
+      });
+      if (result.answered && (await answered)) return;
+    } catch {
+      // The invoker has logged it; the library sends nothing when a handler throws.
+    }
+    if (response.destroyed || response.writableEnded) return;
+    // In Azure the caller would now wait in vain (azure-functions-nodejs-library#324): say so instead.
+    log('warning', match.function.name, 'The handler gave no answer; in Azure the caller would never get one.');
+    answer(500);
+  };
+}
+
+/** Answers without a body of our own, and lets what the client still sends run out, so that it can read the answer. */
+export function refuse(request: IncomingMessage, response: ServerResponse, status: number): void {
+  request.resume();
+  const cutOff = setTimeout(() => request.destroy(), 10_000);
+  request.once('close', () => clearTimeout(cutOff));
+  response.writeHead(status, { 'content-length': 0 }).end();
+}
+
+/** All headers, each as one text, in the form the host's trigger metadata has them. */
+function joinHeaders(request: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(request.headersDistinct).map(([name, values = []]) => [
+      name,
+      values.join(name === 'cookie' ? '; ' : ', '),
+    ]),
+  );
+}
+
+function one(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}

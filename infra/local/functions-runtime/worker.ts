@@ -1,0 +1,52 @@
+/**
+ * One process of the function app, started by the supervisor with an IPC channel. It gets its HTTP connections over
+ * that channel, since several workers share one port, and ends at once when the channel closes.
+ */
+import type { Socket } from 'node:net';
+import { parseArgs } from 'node:util';
+import type { LogLevel } from './coreModule.ts';
+import { startFunctionsRuntime } from './runtime.ts';
+
+const { values } = parseArgs({
+  options: {
+    app: { type: 'string' },
+    lease: { type: 'string', default: '600' },
+    timers: { type: 'boolean', default: false },
+  },
+});
+const { app, lease, timers } = values;
+const adminKey = process.env.LOCAL_ADMIN_KEY;
+if (!app || !adminKey || !process.send) throw new Error('A worker is started by the supervisor.');
+
+// Without its supervisor nobody would ever stop this process. Whatever it was doing will be done again.
+process.once('disconnect', () => process.exit(1));
+
+const runtime = await startFunctionsRuntime({
+  appDirectory: app,
+  settings: process.env,
+  adminKey,
+  queueLeaseSeconds: Number(lease),
+  timers,
+  log,
+});
+process.on('message', (message, handle) => {
+  if (message === 'connection' && handle) {
+    const socket = handle as Socket;
+    runtime.server.emit('connection', socket);
+    socket.resume();
+  }
+  if (message === 'stop') void stop();
+});
+process.send({ type: 'ready', functions: runtime.functionNames });
+
+async function stop(): Promise<void> {
+  await runtime.stop();
+  process.exit(0);
+}
+
+/** Warnings and worse go to stderr, which the supervisor shows; the rest to stdout, which it keeps in a file. */
+function log(level: LogLevel, source: string, message: string): void {
+  if (level === 'trace' || level === 'debug') return;
+  const serious = level !== 'information';
+  (serious ? process.stderr : process.stdout).write(`${serious ? `${level}: ` : ''}${source}: ${message}\n`);
+}

@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url';
+import type { ChildLog } from './childLog.ts';
+import { type Child, startChild } from './childProcess.ts';
+
+/**
+ * How long a queue message stays hidden while its function runs, in seconds. In Azure it is 600; here mail that a
+ * killed worker held shall move again while somebody watches.
+ */
+const QUEUE_LEASE_SECONDS = 20;
+
+/** Starts one function process. Timers run in the first one only, as in Azure on one instance only. */
+export function startWorker(options: {
+  /** Directory of host.json and package.json. */
+  readonly app: string;
+  readonly first: boolean;
+  readonly settings: NodeJS.ProcessEnv;
+  readonly adminKey: string;
+  readonly log: ChildLog;
+}): Child<true> {
+  const { app, first, settings, adminKey, log } = options;
+  const main = fileURLToPath(new URL('functions-runtime/worker.ts', import.meta.url));
+  return startChild<true>({
+    name: 'A function worker',
+    args: [
+      '--enable-source-maps',
+      main,
+      ...['--app', app, '--lease', String(QUEUE_LEASE_SECONDS), ...(first ? ['--timers'] : [])],
+    ],
+    env: { ...settings, LOCAL_ADMIN_KEY: adminKey },
+    log,
+    readReady(sign) {
+      const said = 'message' in sign ? (sign.message as { type?: unknown } | null) : null;
+      return said?.type === 'ready' ? true : undefined;
+    },
+  });
+}
