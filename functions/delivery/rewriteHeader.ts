@@ -78,7 +78,7 @@ function keepRecipients(
   const kept = entries.filter(({ address }) => address !== undefined && wanted.has(addressKey(address)));
   for (const { address } of kept) shown.add(addressKey(address!));
   if (kept.length === 0) return '';
-  const untouched = kept.length === entries.length && others.length === 0 && !lists[0]!.hasGroup;
+  const untouched = kept.length === entries.length && others.length === 0 && !lists[0]!.irregular;
   if (untouched && kept.every(({ nameHoldsAddress }) => !nameHoldsAddress)) return field.raw;
   const name = field.raw.slice(0, field.raw.indexOf(':')).trimEnd();
   return `${name}: ${kept.map((entry) => (entry.nameHoldsAddress ? `<${entry.address}>` : entry.text)).join(',\r\n ')}\r\n`;
@@ -92,7 +92,7 @@ function rewriteFrom(block: HeaderBlock, sender: SenderChoice): { value: string;
   const original = entries.find(({ address }) => address === sender.address);
   if (!original) return { value: `<${sender.from}>` };
   const replacedByRule = addressKey(sender.from) !== addressKey(sender.address);
-  const plain = fields.length === 1 && entries.length === 1 && !lists[0]!.hasGroup && !original.nameHoldsAddress;
+  const plain = fields.length === 1 && entries.length === 1 && !lists[0]!.irregular && !original.nameHoldsAddress;
   if (plain && !replacedByRule) return undefined;
   const value = named(original, sender.from);
   return replacedByRule ? { value, replyTo: named(original, sender.address) } : { value };

@@ -5,7 +5,10 @@
  */
 
 export interface AddressEntry {
-  /** The entry as it stands in the field: display name, brackets, comments, folds; blanks around it trimmed. */
+  /**
+   * The entry as it stands in the field: display name, brackets, comments, folds; blanks around it trimmed. Specials
+   * inside a Q-encoded word are encoded, where the device had left them bare.
+   */
   readonly text: string;
   /** The addr-spec without comments and blanks; undefined when the entry holds none, or more than one. */
   readonly address: string | undefined;
@@ -17,8 +20,11 @@ export interface AddressEntry {
 
 export interface AddressList {
   readonly entries: readonly AddressEntry[];
-  /** Whether a group (`Team: a@b, c@d;`) was read; its members are ordinary entries here. */
-  readonly hasGroup: boolean;
+  /**
+   * Whether the list is written in a way that another reader may take differently: a group (`Team: a@b, c@d;`, whose
+   * members are ordinary entries here), semicolons between addresses, or specials inside an encoded word.
+   */
+  readonly irregular: boolean;
 }
 
 type Token = { readonly kind: 'word' | 'quoted' | 'comment' | 'literal' | 'blank' | 'special'; readonly text: string };
@@ -35,7 +41,7 @@ export function readAddressList(value: string): AddressList | undefined {
   const tokens = tokenise(value);
   if (!tokens) return undefined;
   const entries: AddressEntry[] = [];
-  let hasGroup = false;
+  let irregular = false;
   let inGroup = false;
   let inAngle = false;
   let current: Token[] = [];
@@ -53,17 +59,22 @@ export function readAddressList(value: string): AddressList | undefined {
       // What stood before the colon is the group's name.
       current = [];
       inGroup = true;
-      hasGroup = true;
+      irregular = true;
     } else if (special === ';' && !inAngle) {
       // Some devices separate addresses by semicolons; outside a group it is read as a comma.
       close();
       inGroup = false;
-    } else current.push(token);
+      irregular = true;
+    } else {
+      const safe = token.kind === 'word' ? encodeSpecials(token.text) : token.text;
+      irregular ||= safe !== token.text;
+      current.push(safe === token.text ? token : { ...token, text: safe });
+    }
     if (entries.length > MAX_ENTRIES) return undefined;
   }
   if (inAngle) return undefined;
   close();
-  return { entries, hasGroup };
+  return { entries, irregular };
 }
 
 function tokenise(value: string): Token[] | undefined {
@@ -98,6 +109,12 @@ function commentEnd(value: string, start: number): number | undefined {
     else if (c === ')' && --depth === 0) return at + 1;
   }
   return undefined;
+}
+
+/** An encoded word with the specials that RFC 2047 section 5 (3) forbids in it encoded; any other word as it is. */
+function encodeSpecials(word: string): string {
+  if (!/^=\?[^?]+\?q\?/i.test(word)) return word;
+  return word.replace(/[",;:<>@()[\]\\]/g, (c) => `=${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
 function readEntry(tokens: Token[]): AddressEntry | undefined {
