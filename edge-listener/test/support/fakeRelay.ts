@@ -70,7 +70,7 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => setTimeout(() => answer(), delayMs));
 
-    function answer(): void {
+    function answer(): unknown {
       const body = Buffer.concat(chunks);
       const reading = method === 'PUT' ? decodeEnvelope(String(request.headers['x-relay-envelope'])) : undefined;
       const envelope = reading?.ok ? reading.envelope : undefined;
@@ -82,18 +82,17 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
       };
       if (fault) {
         if (fault.after) take();
-        if (fault.drop) return void request.socket.destroy();
+        if (fault.drop) return request.socket.destroy();
         const status = fault.status ?? 500;
         if (fault.problem) return problem(status, fault.problem, fault.headers);
-        response.writeHead(status, fault.headers).end(fault.body ?? '');
-        return;
+        return response.writeHead(status, fault.headers).end(fault.body ?? '');
       }
       if (request.headers.authorization !== 'Bearer test-key') return problem(401, 'unauthorized');
       if (method === 'GET') return known.has(id) ? json(200, { id, state: 'accepted' }) : problem(404, 'not-found');
       if (request.headers['content-digest'] !== `sha-256=:${digest}:` || !envelope) return problem(400, 'bad-request');
       if (known.has(id) && known.get(id) !== digest) return problem(409, 'conflict');
       take();
-      json(202, { id, state: 'accepted' });
+      return json(202, { id, state: 'accepted' });
     }
 
     function json(status: number, value: unknown): void {

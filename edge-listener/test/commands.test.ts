@@ -1,0 +1,184 @@
+// The bundle as its user runs it: one file, Node alone.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type FakeRelay, startFakeRelay } from './support/fakeRelay.ts';
+import { temporaryDirectory } from './support/runEdge.ts';
+import { connectRaw, sendMail } from './support/smtpClient.ts';
+import { until } from './support/until.ts';
+
+const directory = temporaryDirectory();
+const bundle = join(directory.path, 'edge-listener.cjs');
+const running = new Set<ChildProcess>();
+let relay: FakeRelay;
+
+before(async () => {
+  copyFileSync(fileURLToPath(new URL('../dist/edge-listener.cjs', import.meta.url)), bundle);
+  relay = await startFakeRelay();
+});
+after(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await relay.close();
+  directory.remove();
+});
+
+interface Run {
+  child: ChildProcess;
+  out: () => string;
+  err: () => string;
+  exit: Promise<number | null>;
+  port: () => Promise<number>;
+}
+
+function run(args: string[], environment: Record<string, string> = { RELAY_KEY: 'test-key' }): Run {
+  const child = spawn(process.execPath, [bundle, ...args], { env: { PATH: process.env.PATH!, ...environment } });
+  running.add(child);
+  let out = '';
+  let err = '';
+  child.stdout!.on('data', (data) => (out += data));
+  child.stderr!.on('data', (data) => (err += data));
+  const exit = new Promise<number | null>((resolve) =>
+    child.on('exit', (code) => {
+      running.delete(child);
+      resolve(code);
+    }),
+  );
+  return {
+    child,
+    out: () => out,
+    err: () => err,
+    exit,
+    async port() {
+      await until(`the edge listens (${err})`, () => out.includes('edge.ready'), 15_000);
+      const line = out.split('\n').find((text) => text.includes('edge.listening'))!;
+      return (JSON.parse(line) as { port: number }).port;
+    },
+  };
+}
+
+function config(name: string, text: Record<string, unknown>): string {
+  const file = join(directory.path, `${name}.yaml`);
+  writeFileSync(file, JSON.stringify(text));
+  return file;
+}
+
+const working = (name: string, port = 0) => ({
+  name,
+  spool: { directory: `./spool-${name}` },
+  relay: { url: relay.url },
+  listeners: [{ host: '127.0.0.1', port, clients: ['127.0.0.0/8'] }],
+  limits: { connectionsPerAddress: 0 },
+});
+
+test('every problem of a configuration is listed at once, with name, expected and got', async () => {
+  const file = config('broken', {
+    name: 'has blank',
+    spool: {},
+    relay: { url: 'http://relay.example', paralel: 3 },
+    maxMessageBytes: '35 MB',
+    listeners: [
+      { host: '127.0.0.1', port: 70000, clients: [] },
+      { host: '::', port: 25, clients: ['10.0.0.0/33'] },
+    ],
+  });
+  const edge = run(['start', '--config', file]);
+  assert.equal(await edge.exit, 2);
+  for (const problem of [
+    /^name: expected .*; got "has blank"$/m,
+    /^spool\.directory: expected a directory; got nothing$/m,
+    /^relay\.url: expected https:\/\/.*; got "http:\/\/relay\.example"$/m,
+    /^relay\.paralel: expected nothing of this name/m,
+    /^maxMessageBytes: expected a whole number .*; got "35 MB"$/m,
+    /^listeners\[0\]\.port: expected .*; got 70000$/m,
+    /^listeners\[0\]\.clients: expected at least one network.*; got \[\]$/m,
+    /^listeners\[1\]\.clients\[0\]: expected a prefix length from 0 to 32/m,
+  ])
+    assert.match(edge.err(), problem);
+});
+
+test('a missing key, a missing file and broken YAML are one clear sentence each', async () => {
+  const noKey = run(['start', '--config', config('no-key', working('no-key'))], {});
+  assert.equal(await noKey.exit, 2);
+  assert.match(noKey.err(), /^environment variable RELAY_KEY: expected the key of this edge; got nothing$/m);
+  const noFile = run(['start', '--config', join(directory.path, 'none.yaml')]);
+  assert.equal(await noFile.exit, 2);
+  assert.match(noFile.err(), /none\.yaml: cannot be read \(ENOENT\)/);
+  writeFileSync(join(directory.path, 'bad.yaml'), 'name: [\n');
+  const bad = run(['start', '--config', join(directory.path, 'bad.yaml')]);
+  assert.equal(await bad.exit, 2);
+  assert.match(bad.err(), /bad\.yaml: line \d/);
+});
+
+test('a port in use is one clear sentence and exit code 1', async () => {
+  const other = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port } = other.address() as net.AddressInfo;
+  const edge = run(['start', '--config', config('port', working('port', port))]);
+  assert.equal(await edge.exit, 1);
+  assert.match(
+    edge.err(),
+    new RegExp(`^The edge cannot start: port ${port} on 127.0.0.1 is in use by another program.$`, 'm'),
+  );
+  other.close();
+});
+
+test('SIGTERM lets the message under way finish, then ends with exit code 0', async () => {
+  const edge = run(['start', '--config', config('term', working('term'))]);
+  const port = await edge.port();
+  const idle = await connectRaw(port);
+  await idle.reply();
+  const client = await connectRaw(port);
+  await client.reply();
+  for (const line of ['EHLO x', 'MAIL FROM:<a@b.example>', 'RCPT TO:<a@b.example>', 'DATA']) await client.say(line);
+  client.write('Subject: slow\r\n\r\n');
+  edge.child.kill('SIGTERM');
+  assert.equal((await idle.reply()).code, 421);
+  assert.equal((await client.say('the rest\r\n.')).code, 250);
+  assert.equal(await edge.exit, 0);
+  const again = run(['start', '--config', join(directory.path, 'term.yaml')]);
+  await again.port();
+  await until('the message arrives', () => relay.taken.some((m) => m.body.includes('Subject: slow')), 30_000);
+  again.child.kill('SIGTERM');
+  assert.equal(await again.exit, 0);
+});
+
+test('SIGKILL at any time loses no mail that got a 250, and sends no torn one', async () => {
+  const file = config('kill', working('kill'));
+  const promised = new Set<string>();
+  const digests = new Map<string, string>();
+  let n = 0;
+  for (let round = 0; round < 6; round++) {
+    const edge = run(['start', '--config', file]);
+    const port = await edge.port();
+    let killed = false;
+    const senders = Array.from({ length: 6 }, async (_, sender) => {
+      while (!killed) {
+        const data = `Subject: ${++n}\r\n\r\n${'body\r\n'.repeat(sender === 0 ? 60_000 : 50)}`;
+        const reply = await sendMail(port, { data }).catch(() => undefined);
+        const id = reply && /Kept as (\S+)/.exec(reply.text)?.[1];
+        if (!id) continue;
+        promised.add(id);
+        digests.set(id, createHash('sha256').update(data).digest('hex'));
+      }
+    });
+    const target = promised.size + 20 + round * 7;
+    await until('enough mail was promised', () => promised.size >= target, 20_000);
+    killed = true;
+    edge.child.kill('SIGKILL');
+    await edge.exit;
+    await Promise.all(senders);
+  }
+  const last = run(['start', '--config', file]);
+  await last.port();
+  await until('all of it arrives', () => [...promised].every((id) => relay.taken.some((m) => m.id === id)), 40_000);
+  for (const { id, body } of relay.taken) {
+    if (digests.has(id)) assert.equal(createHash('sha256').update(body).digest('hex'), digests.get(id), id);
+  }
+  last.child.kill('SIGTERM');
+  assert.equal(await last.exit, 0);
+});
