@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { finished } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildLog } from './childLog.ts';
 import { StartError } from './startError.ts';
 
@@ -60,9 +61,7 @@ export function startChild<Ready>(options: ChildOptions<Ready>): Child<Ready> {
   child.on('message', (message) => look({ message }));
   child.on('error', (error) => log.line(`${name}: ${error.message}`, true));
 
-  const exited = once(child, 'close').then(([code, signal]: (number | string | null)[]) =>
-    signal ? `killed by ${signal}` : `exit code ${code}`,
-  );
+  const exited = endOf(child);
   const late = setTimeout(() => {
     settle.reject(new StartError(`${name} did not get ready within a minute; its log is ${log.path}.`));
   }, READY_WITHIN_MS);
@@ -87,4 +86,16 @@ export function startChild<Ready>(options: ChildOptions<Ready>): Child<Ready> {
       clearTimeout(timer);
     },
   };
+}
+
+/** How a process ended, once its last words have been read. ('close' would tell, but never comes after disconnect().) */
+async function endOf(child: ChildProcess): Promise<string> {
+  const how = await new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ? `killed by ${signal}` : `exit code ${code}`));
+    child.on('error', () => child.pid === undefined && resolve('it cannot be started'));
+  });
+  const read = Promise.all([finished(child.stdout!), finished(child.stderr!)]).catch(() => {}); // Read as far as it went.
+  // A process that it started itself may hold its output open.
+  await Promise.race([read, sleep(500)]);
+  return how;
 }
