@@ -1,0 +1,60 @@
+// A Graph that answers as told, call by call, over real HTTP.
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createGraphClient, type GraphClient } from '../../delivery/graphClient.ts';
+
+export interface FakeAnswer {
+  readonly status?: number;
+  readonly code?: string;
+  readonly body?: string;
+  readonly retryAfter?: string;
+  readonly delayMs?: number;
+  readonly hang?: boolean;
+}
+
+export interface FakeGraph {
+  readonly calls: { path: string; body: string; headers: IncomingHttpHeaders }[];
+  client(timeoutMs: number): GraphClient;
+  close(): Promise<void>;
+}
+
+/** Answers the n-th call with the n-th answer; a call beyond them gets 599. */
+export async function startFakeGraph(answers: readonly FakeAnswer[]): Promise<FakeGraph> {
+  const calls: FakeGraph['calls'] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const answer = answers[calls.length] ?? { status: 599 };
+    calls.push({ path: request.url!, body: Buffer.concat(chunks).toString(), headers: request.headers });
+    if (answer.hang) return;
+    const { status = 202, code, body, retryAfter, delayMs = 0 } = answer;
+    setTimeout(() => {
+      response.writeHead(status, {
+        'request-id': 'graph-request-id',
+        ...(retryAfter && { 'retry-after': retryAfter }),
+        ...(code && { 'content-type': 'application/json' }),
+      });
+      response.end(code ? JSON.stringify({ error: { code, message: 'Said by Graph.' } }) : body);
+    }, delayMs);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    calls,
+    client: (timeoutMs) =>
+      createGraphClient({
+        baseUrl: `http://127.0.0.1:${port}`,
+        token: { get: async () => 'token', forget: () => {} },
+        timeoutMs,
+      }),
+    close: async () => {
+      server.closeAllConnections();
+      if (server.listening) {
+        server.close();
+        await once(server, 'close');
+      }
+    },
+  };
+}
