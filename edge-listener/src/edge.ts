@@ -23,7 +23,7 @@ export interface Edge {
 /** Starts everything. Rejects, with nothing left running, when the spool or a port cannot be had. */
 export async function startEdge(config: EdgeConfig, relayKey: string, report: Report): Promise<Edge> {
   const now = createSteadyClock();
-  const { directory } = config.spool;
+  const { directory, minFreeBytes, quotaBytes } = config.spool;
   report('edge.starting', {
     version: edgeVersion,
     node: process.version,
@@ -32,7 +32,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, report: Re
     relay: config.relay.url,
   });
   const opened = performance.now();
-  const spool = await openDiskSpool({ directory, now });
+  const spool = await openDiskSpool({ directory, now, minFreeBytes, quotaBytes });
   const { queued, failed, swept, damaged } = spool.recovered;
   const milliseconds = Math.round(performance.now() - opened);
   report('edge.recovered', { queued, failed, swept, milliseconds });

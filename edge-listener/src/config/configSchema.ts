@@ -28,6 +28,12 @@ const listener = z.strictObject({
 
 const spool = z.strictObject({
   directory: text('a directory').meta({ description: 'Where accepted mail is kept; relative to this file.' }),
+  minFreeBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+    .default(500_000_000)
+    .meta({ description: 'Bytes that must stay free on its disk; below that devices are told to come back later.' }),
+  quotaBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+    .default(0)
+    .meta({ description: 'Most bytes of waiting mail; 0 for no limit but the disk.' }),
 });
 
 const relay = z.strictObject({

@@ -58,7 +58,7 @@ export async function receiveMessage(
         continue;
       }
       try {
-        message ??= await spool.begin(id, envelope);
+        message ??= spool.begin(id, envelope);
         await message.append(bytes);
       } catch (error) {
         await refuse(storageRefusal(error));

@@ -65,10 +65,14 @@ export function createSmtpListener(options: SmtpListenerOptions): SmtpListener {
       callback();
     },
     onClose: (session) => connections.leave(session.id),
-    onMailFrom({ address }, session, callback) {
+    onMailFrom({ address, args }, session, callback) {
       if (closing) return callback(new SmtpRefusal(replies.shuttingDown));
       const problem = address === '' ? undefined : addressProblem(address);
-      callback(problem ? refuse(session, replies.badSender(problem)) : null);
+      if (problem) return callback(refuse(session, replies.badSender(problem)));
+      spool.roomProblem((args && Number(args.SIZE)) || 0).then(
+        (full) => callback(full ? refuse(session, replies.spoolFull, full) : null),
+        (error: unknown) => callback(refuse(session, replies.spoolError, error)),
+      );
     },
     onRcptTo({ address }, session, callback) {
       const problem = addressProblem(address);

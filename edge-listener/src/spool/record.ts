@@ -53,6 +53,15 @@ export function decodeHead(head: Uint8Array): { metaLength: number; bytes: numbe
   return { metaLength, bytes, metaCrc: view.readUInt32BE(16) };
 }
 
+/** Where the next whole head begins, at `from` or later; undefined when there is none. */
+export function findHead(data: Buffer, from: number): number | undefined {
+  const magic = Buffer.alloc(4);
+  magic.writeUInt32BE(MAGIC);
+  for (let at = data.indexOf(magic, from); at >= 0; at = data.indexOf(magic, at + 1))
+    if (decodeHead(data.subarray(at, at + HEAD_BYTES))) return at;
+  return undefined;
+}
+
 /** The JSON of a record; undefined when it is damaged or of a version this edge cannot read. */
 export function decodeMeta(json: Uint8Array, metaCrc: number): RecordMeta | undefined {
   if (crc32(json) !== metaCrc) return undefined;

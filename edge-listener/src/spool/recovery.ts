@@ -1,8 +1,9 @@
 // Finds at start what was promised before.
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { syncDirectory } from './durable.ts';
-import { decodeHead, decodeMeta, HEAD_BYTES, type RecordMeta } from './record.ts';
+import { decodeHead, decodeMeta, findHead, HEAD_BYTES, type RecordMeta } from './record.ts';
 import { createSpoolFile, readStateNotes, type SpoolFile, type StateNote, statePathOf } from './spoolFile.ts';
 
 /** The directories of a spool. */
@@ -42,7 +43,10 @@ export async function sweepIncoming(layout: SpoolLayout): Promise<number> {
   return names.length;
 }
 
-/** Reads the record of a message with a file of its own; undefined, and the file put aside, when it is damaged. */
+/**
+ * Reads the record of a message with a file of its own; undefined, and the file put aside, when it is damaged. The
+ * bytes themselves are checked when the message is opened for forwarding: reading gigabytes now would delay the start.
+ */
 export async function recoverOwnFile(path: string, layout: SpoolLayout): Promise<FoundRecord | undefined> {
   const handle = await open(path, 'r');
   let found: Omit<FoundRecord, 'file' | 'note'> | undefined;
@@ -73,4 +77,77 @@ export async function recoverOwnFile(path: string, layout: SpoolLayout): Promise
 export async function putAside(path: string, layout: SpoolLayout): Promise<void> {
   await rename(path, join(layout.damaged, basename(path)));
   await rm(statePathOf(path), { force: true });
+}
+
+/** What a segment held. */
+export interface SegmentFinding {
+  readonly records: FoundRecord[];
+  /** Stretches that are no whole records: copied to `damaged`, unless they are empty. */
+  readonly damaged: number;
+}
+
+/**
+ * A reader that finds every record of a segment and checks all of its bytes. What a power cut left at the end of a
+ * segment was not promised; it cannot be told from damage, so whatever is not zeros is kept aside for a person.
+ * One buffer serves all segments, so that a long queue does not need memory.
+ */
+export function createSegmentReader(layout: SpoolLayout): (path: string) => Promise<SegmentFinding> {
+  let buffer = Buffer.alloc(0);
+
+  async function load(path: string): Promise<Buffer> {
+    const handle = await open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      if (buffer.length < size) buffer = Buffer.alloc(size);
+      const { bytesRead } = await handle.read(buffer, 0, size, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  return async (path) => {
+    const notes = await readStateNotes(path);
+    const ending = notes.get(-1);
+    const whole = await load(path);
+    const data = ending && 'end' in ending ? whole.subarray(0, ending.end) : whole;
+    const file = createSpoolFile(path, 0, true);
+    const records: FoundRecord[] = [];
+    let damaged = 0;
+    let offset = 0;
+    while (offset < data.length) {
+      const record = readRecord(data, offset);
+      if (!record) {
+        const next = findHead(data, offset + 1) ?? data.length;
+        if (await keepStretch(path, layout, data.subarray(offset, next), offset)) damaged++;
+        offset = next;
+        continue;
+      }
+      const note = notes.get(offset);
+      if (!note || !('gone' in note)) {
+        file.live++;
+        records.push({ ...record, file, offset, note: note && 'attempts' in note ? note : undefined });
+      }
+      offset += record.startLength + record.bytes;
+    }
+    if (file.live === 0) await file.reclaim();
+    return { records, damaged };
+  };
+}
+
+function readRecord(data: Buffer, offset: number): Pick<FoundRecord, 'startLength' | 'bytes' | 'meta'> | undefined {
+  const lengths = decodeHead(data.subarray(offset, offset + HEAD_BYTES));
+  if (!lengths) return undefined;
+  const startLength = HEAD_BYTES + lengths.metaLength;
+  const end = offset + startLength + lengths.bytes;
+  if (end > data.length) return undefined;
+  const meta = decodeMeta(data.subarray(offset + HEAD_BYTES, offset + startLength), lengths.metaCrc);
+  if (!meta || hash('sha256', data.subarray(offset + startLength, end), 'base64') !== meta.sha256) return undefined;
+  return { startLength, bytes: lengths.bytes, meta };
+}
+
+async function keepStretch(path: string, layout: SpoolLayout, stretch: Buffer, offset: number): Promise<boolean> {
+  if (stretch.every((byte) => byte === 0)) return false;
+  await writeFile(join(layout.damaged, `${basename(path)}.${offset}`), stretch, { mode: 0o600 });
+  return true;
 }

@@ -11,8 +11,10 @@ import type { Envelope } from '../../../functions/contract/envelope.ts';
  * - *failed*: kept, with the reason, until a person decides.
  */
 export interface Spool {
-  /** Starts a message. Throws {@link SpoolFullError} when there is no room. */
-  begin(id: string, envelope: Envelope): Promise<IncomingMessage>;
+  /** Why a message of so many bytes has no room now, in words for a person; undefined when it has. */
+  roomProblem(bytes: number): Promise<string | undefined>;
+  /** Starts a message. */
+  begin(id: string, envelope: Envelope): IncomingMessage;
   /** The entry that has been due for longest, marked as taken; undefined when nothing is due at `now`. */
   take(now: number): QueuedEntry | undefined;
   /** When the next entry that is not taken falls due, in milliseconds since 1970; undefined when there is none. */
@@ -24,6 +26,18 @@ export interface Spool {
   /** Calls `listener` after every commit, and whenever an entry may have become due otherwise. */
   onQueued(listener: () => void): void;
   counts(): SpoolCounts;
+  /** Every queued message, in no particular order. */
+  queued(): Iterable<QueuedEntry>;
+  /** Every failed message. */
+  failed(): Promise<FailedEntry[]>;
+  /** Opens a queued or failed message for a person; undefined when there is none of this id. */
+  find(id: string): Promise<StoredMessage | undefined>;
+  /** Makes a queued message due now, or a failed one queued again with no attempts. */
+  retry(id: string): Promise<OperatorResult>;
+  /** Keeps a queued message from being forwarded: it becomes a failed one with this reason. */
+  hold(id: string, reason: string): Promise<OperatorResult>;
+  /** Deletes a message for good. */
+  remove(id: string): Promise<OperatorResult>;
   /** Waits for what is under way and lets go of the directory. */
   close(): Promise<void>;
 }
@@ -71,6 +85,20 @@ export type Settlement =
   | { readonly kind: 'forwarded' }
   | { readonly kind: 'retry'; readonly attempts: number; readonly due: number; readonly firstTriedAt: number }
   | { readonly kind: 'failed'; readonly attempts: number; readonly code: string; readonly reason: string };
+
+/** What came of an operator's command; `busy`: the message is being forwarded at this moment. */
+export type OperatorResult = 'done' | 'unknown' | 'busy';
+
+/** A message kept for a person. */
+export interface FailedEntry {
+  readonly id: string;
+  readonly bytes: number;
+  readonly attempts: number;
+  readonly code: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly failedAt: string;
+}
 
 /** What the spool holds. */
 export interface SpoolCounts {

@@ -1,10 +1,14 @@
 // A file that holds promised messages, and the notes about them beside it.
 import { appendFile, readFile, rm } from 'node:fs/promises';
 
-/** What became of the record at `at`, one JSON line in the `.state` file. The last line about a record counts. */
+/**
+ * What became of the record at `at`, one JSON line in the `.state` file; the last line about a record counts.
+ * `at: -1` is about the file: nothing from `end` on was ever promised.
+ */
 export type StateNote =
   | { readonly at: number; readonly attempts: number; readonly due: number; readonly first: number }
-  | { readonly at: number; readonly gone: true };
+  | { readonly at: number; readonly gone: true }
+  | { readonly at: -1; readonly end: number };
 
 /**
  * One file of records. It is deleted when it is sealed (nothing will be added) and no record in it is needed.
@@ -18,6 +22,7 @@ export interface SpoolFile {
   live: number;
   /** True when nothing will be added. */
   sealed: boolean;
+  /** Resolves when the note is in the file. Notes of the same moment are written together. */
   note(note: StateNote): Promise<void>;
   /** Deletes the file and its notes if nobody needs them any more. */
   reclaim(): Promise<void>;
@@ -29,13 +34,32 @@ export function statePathOf(path: string): string {
 }
 
 export function createSpoolFile(path: string, live: number, sealed: boolean): SpoolFile {
+  let lines = '';
+  let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  let deleted = false;
+
+  async function writeNotes(): Promise<void> {
+    next = undefined;
+    const text = lines;
+    lines = '';
+    if (!deleted) await appendFile(statePathOf(path), text, { mode: 0o600 });
+  }
+
   const file: SpoolFile = {
     path,
     live,
     sealed,
-    note: (note) => appendFile(statePathOf(path), `${JSON.stringify(note)}\n`, { mode: 0o600 }),
+    note(note) {
+      lines += `${JSON.stringify(note)}\n`;
+      next ??= writing.catch(() => undefined).then(writeNotes); // whoever wrote the earlier notes was told
+      writing = next;
+      return next;
+    },
     async reclaim() {
-      if (!file.sealed || file.live > 0) return;
+      if (deleted || !file.sealed || file.live > 0) return;
+      deleted = true;
+      await writing.catch(() => undefined); // as above
       await rm(path, { force: true });
       await rm(statePathOf(path), { force: true });
     },

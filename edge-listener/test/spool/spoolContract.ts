@@ -17,7 +17,7 @@ export function envelopeFrom(from = 'a@example.com'): Envelope {
 
 export async function put(spool: Spool, body: Buffer, at: number, from?: string): Promise<string> {
   const id = newMessageId(at);
-  const message = await spool.begin(id, envelopeFrom(from));
+  const message = spool.begin(id, envelopeFrom(from));
   for (let i = 0; i < body.length; i += 50_000) await message.append(body.subarray(i, i + 50_000));
   await message.commit(at);
   return id;
@@ -112,10 +112,10 @@ export function testSpoolContract(name: string, openSpool: OpenSpool): void {
 
     it(`${what} that was not committed leaves nothing behind`, async (_, open) => {
       const first = await open();
-      const aborted = await first.begin(newMessageId(), envelopeFrom());
+      const aborted = first.begin(newMessageId(), envelopeFrom());
       await aborted.append(randomBytes(size));
       await aborted.abort();
-      const halfWay = await first.begin(newMessageId(), envelopeFrom());
+      const halfWay = first.begin(newMessageId(), envelopeFrom());
       await halfWay.append(randomBytes(size));
       after(() => halfWay.abort());
       const spool = await open().catch(async () => {

@@ -1,0 +1,37 @@
+// Is there room for more mail? Asked before DATA, so that a device keeps its message instead of sending it in vain.
+import { statfs } from 'node:fs/promises';
+
+export interface RoomOptions {
+  readonly directory: string;
+  /** Bytes that must stay free on the disk. */
+  readonly minFreeBytes: number;
+  /** Most bytes of queued mail; 0 for no limit. */
+  readonly quotaBytes: number;
+  /** Bytes of queued mail now. */
+  readonly used: () => number;
+}
+
+/** Files that must be creatable: a large message takes one, and so do notes and segments. */
+const MIN_FREE_FILES = 100;
+/** An answer about the disk is good for so long, in milliseconds. */
+const FRESH_MS = 500;
+
+/** Why a message of `bytes` bytes has no room, in words for a person; undefined when it has. */
+export type RoomCheck = (bytes: number) => Promise<string | undefined>;
+
+export function createRoomCheck({ directory, minFreeBytes, quotaBytes, used }: RoomOptions): RoomCheck {
+  let asked = Number.NEGATIVE_INFINITY;
+  let disk: ReturnType<typeof statfs> | undefined;
+  return async (bytes) => {
+    if (quotaBytes > 0 && used() + bytes > quotaBytes) return `the quota of ${quotaBytes} bytes is used up`;
+    if (!disk || performance.now() - asked > FRESH_MS) {
+      asked = performance.now();
+      disk = statfs(directory);
+    }
+    const { bavail, bsize, ffree, files } = await disk;
+    if (Number(bavail) * Number(bsize) < minFreeBytes + bytes)
+      return `fewer than ${minFreeBytes} bytes would be free on its disk`;
+    if (files > 0 && ffree < MIN_FREE_FILES) return 'its disk can take no more files';
+    return undefined;
+  };
+}
