@@ -1,0 +1,97 @@
+// Accepted messages on disk, one entry each, named so that a sorted listing is the order of acceptance:
+//   {number}.{id}.mime     one line of JSON, then the MIME exactly as posted
+//   {number}.{id}.draft/   a sent draft: draft.json and its attachments
+// An entry has its name only when it is whole, so that whatever a crash leaves half written is not a message.
+
+import { renameSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MimeFile } from './mimeReader.ts';
+
+const NAME = /^(\d{12})\.([0-9a-f-]{36})\.(mime|draft)$/;
+const LONGEST_FIRST_LINE = 16 * 1024;
+
+/** One message on disk. */
+export interface MessageEntry {
+  readonly number: number;
+  readonly id: string;
+  readonly via: 'mime' | 'draft';
+}
+
+/** What is written in front of the MIME. */
+export interface MimeEntryHead {
+  readonly mailbox: string;
+  readonly acceptedAt: string;
+}
+
+/** A message is being written; its entry does not exist yet. */
+export interface PendingMime {
+  /** Gives the entry its name: from now on the message is accepted. Synchronous, so that order is certain. */
+  commit(number: number): MessageEntry;
+}
+
+export interface MessageFiles {
+  /** All entries, in order of acceptance. */
+  list(): Promise<MessageEntry[]>;
+  write(id: string, head: MimeEntryHead, mime: Uint8Array): Promise<PendingMime>;
+  /** Moves the folder of a draft that was sent in here. Synchronous, like `commit`. */
+  adopt(number: number, id: string, folder: string): MessageEntry;
+  /** Where the entry is: a file, or the folder of a draft. */
+  path(entry: MessageEntry): string;
+  /** The head of a MIME entry and where its MIME starts. */
+  openMime(entry: MessageEntry): Promise<{ head: MimeEntryHead; file: MimeFile; bytes: number }>;
+  remove(entry: MessageEntry): Promise<void>;
+}
+
+/** The messages in `folder`, which is created; what a crash left half written is removed. */
+export async function openMessageFiles(folder: string): Promise<MessageFiles> {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder))
+    if (!NAME.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+
+  const path = ({ number, id, via }: MessageEntry) => join(folder, `${String(number).padStart(12, '0')}.${id}.${via}`);
+  return {
+    path,
+    async list() {
+      const names = (await readdir(folder)).sort();
+      return names.flatMap((name) => {
+        const match = NAME.exec(name);
+        return match ? [{ number: Number(match[1]), id: match[2]!, via: match[3] as MessageEntry['via'] }] : [];
+      });
+    },
+    async write(id, head, mime) {
+      const temporary = join(folder, `${id}.tmp`);
+      await writeFile(temporary, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), mime]));
+      return {
+        commit(number) {
+          const entry = { number, id, via: 'mime' } as const;
+          renameSync(temporary, path(entry));
+          return entry;
+        },
+      };
+    },
+    adopt(number, id, from) {
+      const entry = { number, id, via: 'draft' } as const;
+      renameSync(from, path(entry));
+      return entry;
+    },
+    async openMime(entry) {
+      const file = await open(path(entry));
+      try {
+        return await readHead(file, path(entry));
+      } finally {
+        await file.close();
+      }
+    },
+    remove: (entry) => rm(path(entry), { recursive: true, force: true }),
+  };
+}
+
+async function readHead(file: FileHandle, path: string) {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST_FIRST_LINE), 0, LONGEST_FIRST_LINE, 0);
+  const end = buffer.subarray(0, bytesRead).indexOf(10);
+  if (end < 0) throw new Error(`${path} is not a message of the sandbox: its first line has no end.`);
+  const head = JSON.parse(buffer.toString('utf8', 0, end)) as MimeEntryHead;
+  const { size } = await file.stat();
+  return { head, file: { path, offset: end + 1 }, bytes: size - end - 1 };
+}
