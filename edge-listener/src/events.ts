@@ -26,6 +26,8 @@ export interface EdgeEvents {
   'edge.forwarded': About & { attempts: number; bytes: number; waitedSeconds: number; milliseconds: number };
   'edge.retrying': About & { attempts: number; inSeconds: number; reason: string };
   'edge.failed': About & { attempts: number; code: string; reason: string };
+  'edge.relayUnreachable': { reason: string };
+  'edge.relayReachable': { queued: number };
   'edge.spoolError': { reason: string };
   'edge.error': { reason: string };
   'edge.stopping': { signal: string };

@@ -2,6 +2,7 @@
 import { retryDelayMs } from '../../../functions/contract/retrySchedule.ts';
 import type { Report } from '../events.ts';
 import { DamagedMessageError, type QueuedEntry, type Settlement, type Spool } from '../spool/spool.ts';
+import { createOutageGate } from './outageGate.ts';
 import type { RelayClient } from './relayClient.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -10,6 +11,8 @@ const GIVE_UP_AFTER_MS = 5 * DAY;
 const GIVE_UP_AFTER_ATTEMPTS = 50;
 /** The cloud remembers what it sent for 35 days; forwarding an older mail could send it twice. */
 const NEVER_FORWARD_AFTER_MS = 28 * DAY;
+/** How many messages are remembered as held up by an outage. */
+const MOST_VICTIMS = 1000;
 /** The timer looks at least this often, whatever it was told. */
 const LONGEST_SLEEP_MS = 60_000;
 
@@ -31,12 +34,15 @@ export interface Forwarder {
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const { spool, client, parallel, report, now, random = Math.random } = options;
   const active = new Set<Promise<void>>();
+  const gate = createOutageGate(parallel);
+  /** Messages whose last failure belongs to the outage: they need not sit out their wait when it ends. */
+  const victims = new Set<string>();
   let running = false;
   let timer: NodeJS.Timeout | undefined;
 
   function pump(): void {
     if (!running) return;
-    while (active.size < parallel) {
+    while (active.size < gate.allowed(now())) {
       const entry = spool.take(now());
       if (!entry) break;
       const work = forward(entry).catch((error: unknown) => report('edge.error', { reason: String(error) }));
@@ -47,8 +53,8 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       });
     }
     clearTimeout(timer);
-    const due = spool.nextDue();
-    const sleep = due === undefined || active.size >= parallel ? LONGEST_SLEEP_MS : due - now();
+    const due = Math.max(spool.nextDue() ?? Number.POSITIVE_INFINITY, gate.opensAt ?? 0);
+    const sleep = active.size >= gate.allowed(due) ? LONGEST_SLEEP_MS : due - now();
     timer = setTimeout(pump, Math.max(1, Math.min(sleep, LONGEST_SLEEP_MS)));
   }
 
@@ -73,7 +79,14 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     const outcome = await client
       .submit(entry.id, message, entry.attempts > 0)
       .finally(() => message.close().catch((error: unknown) => report('edge.spoolError', { reason: String(error) })));
-    if (outcome.kind === 'retry') return retry(entry, firstTriedAt, outcome);
+    if (outcome.kind === 'retry') {
+      victims.add(entry.id);
+      if (victims.size > MOST_VICTIMS) victims.delete(victims.values().next().value!);
+      if (gate.failed(now(), outcome.afterMs)) report('edge.relayUnreachable', { reason: outcome.reason });
+      return retry(entry, firstTriedAt, outcome);
+    }
+    victims.delete(entry.id);
+    if (gate.succeeded()) await endOutage();
     if (outcome.kind === 'reject') return fail(entry, entry.attempts + 1, outcome.code, outcome.reason);
     await settle(entry, { kind: 'forwarded' });
     report('edge.forwarded', {
@@ -83,6 +96,13 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       waitedSeconds: Math.round((started - entry.queuedAt) / 1000),
       milliseconds: now() - started,
     });
+  }
+
+  async function endOutage(): Promise<void> {
+    const ids = [...victims];
+    victims.clear();
+    report('edge.relayReachable', { queued: spool.counts().queued });
+    for (const id of ids) await spool.retry(id).catch(() => undefined); // it keeps its own time then
   }
 
   async function retry(entry: QueuedEntry, firstTriedAt: number, why: { reason: string; afterMs?: number }) {
@@ -95,6 +115,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   }
 
   async function fail(entry: QueuedEntry, attempts: number, code: string, reason: string): Promise<void> {
+    victims.delete(entry.id);
     await settle(entry, { kind: 'failed', attempts, code, reason });
     report('edge.failed', { id: entry.id, attempts, code, reason });
   }

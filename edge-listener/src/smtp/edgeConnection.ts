@@ -1,6 +1,7 @@
 // One SMTP session: smtp-server's, with what real devices need and what the relay wants to say differently.
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { parseAddressCommand } from './addressCommand.ts';
+import { EdgeStream } from './edgeStream.ts';
 
 const ENHANCED_STATUS = /^[245]\.\d{1,3}\.\d{1,3} /;
 
@@ -11,6 +12,20 @@ export class EdgeConnection extends SMTPConnection {
    */
   override init(): void {
     this._setListeners(() => this.connectionReady());
+  }
+
+  /** The parser with a DATA phase of our own. */
+  override _createParser(): EdgeStream {
+    const { maxCommandLength } = this._server.options;
+    const parser = new EdgeStream({ maxCommandLength, bareLfEnd: this.bareLfEnd });
+    parser.oncommand = (command, next) => this._onCommand(command, next);
+    parser.on('error', (error) => this.send(421, `Error: ${error.message}`));
+    return parser;
+  }
+
+  /** Whether LF . LF ends a message on this connection. The constructor of the library asks already. */
+  get bareLfEnd(): boolean {
+    return false;
   }
 
   /** A text of ours brings its own enhanced status code; the library would put a generic one before it. */
