@@ -97,9 +97,16 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp): Promise<'clean
 
 /** Writes the claim; from here until {@link settle} the outcome is unknown to everybody else. */
 function claim({ store, settings, owner }: DeliveryOptions, { record, etag }: StoredState) {
-  const until = new Date(Date.now() + settings.GRAPH_TIMEOUT_SECONDS * 1000 + CLAIM_MARGIN_MS).toISOString();
+  const now = Date.now();
+  const since = new Date(now).toISOString();
+  const until = new Date(now + settings.GRAPH_TIMEOUT_SECONDS * 1000 + CLAIM_MARGIN_MS).toISOString();
   const attempt = record.attempts + 1;
-  const next: MessageStateRecord = { ...record, state: 'sending', attempts: attempt, claim: { owner, until, attempt } };
+  const next: MessageStateRecord = {
+    ...record,
+    state: 'sending',
+    attempts: attempt,
+    claim: { owner, since, until, attempt },
+  };
   return store.replaceState(next, etag);
 }
 

@@ -27,15 +27,22 @@ export interface GraphClientOptions {
   readonly fetch?: typeof fetch;
 }
 
+/** An answer with what it carried. */
+export interface GraphReply extends GraphAnswer {
+  /** The JSON of the body, errors too; undefined when it was none. */
+  readonly json: unknown;
+  readonly trace: GraphTrace;
+}
+
 export interface GraphClient {
   /** One call; throws when there was no answer within the timeout. */
-  call(path: string, send: (request: GraphRequest) => Promise<unknown>): Promise<GraphAnswer & { trace: GraphTrace }>;
+  call(path: string, send: (request: GraphRequest) => Promise<unknown>): Promise<GraphReply>;
 }
 
 const FAILURE = 'relayFailure';
 
-/** Longest part of an error body that is read. */
-const MAX_ERROR_BYTES = 64 * 1024;
+/** Longest part of an answer that is read: errors, ids and short lists; never a mail. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
 
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const { token, timeoutMs } = options;
@@ -61,12 +68,12 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       const response = (await send(request).catch((error: unknown) => {
         throw failure.error ?? error;
       })) as Response;
-      const { code, message } = await readError(response);
+      const json = await readJson(response);
       if (response.status === 401) token.forget();
       return {
         status: response.status,
-        code,
-        message,
+        ...errorOf(json),
+        json,
         retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), Date.now()),
         trace: {
           clientRequestId,
@@ -119,26 +126,26 @@ function httpMiddleware(fetch: typeof globalThis.fetch): Middleware {
   };
 }
 
-/** Code and message of an error body; the body is read to a bound and the rest let go. */
-async function readError(response: Response): Promise<{ code: string; message: string }> {
-  const nothing = { code: '', message: '' };
-  if (!response.body) return nothing;
+/** The JSON of an answer, read to a bound and the rest let go; undefined for anything else: gateways answer in HTML. */
+async function readJson(response: Response): Promise<unknown> {
+  if (!response.body) return undefined;
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_ERROR_BYTES) break;
+    if (size > MAX_ANSWER_BYTES) return undefined;
   }
-  if (response.ok) return nothing;
-  const text = Buffer.concat(chunks).toString();
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
-    return { code: short(error?.code, 80), message: short(error?.message, 500) };
+    return JSON.parse(Buffer.concat(chunks).toString());
   } catch {
-    // Gateways answer in HTML: the status alone has to do.
-    return nothing;
+    return undefined;
   }
+}
+
+function errorOf(json: unknown): { code: string; message: string } {
+  const error = (json as { error?: { code?: unknown; message?: unknown } } | null | undefined)?.error;
+  return { code: short(error?.code, 80), message: short(error?.message, 500) };
 }
 
 function short(text: unknown, length: number): string {

@@ -197,6 +197,7 @@ function newRecord({ caller, id, envelope, sender, received, traceparent }: NewR
     due: now,
     sentAt: null,
     claim: null,
+    doubt: null,
     draftId: null,
     reason: null,
     crashes: 0,

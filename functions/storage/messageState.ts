@@ -16,7 +16,21 @@ import { MESSAGE_STATES, type MessageStatus } from '../contract/relayProtocol.ts
 
 const isoTime = z.iso.datetime({ offset: true });
 
-const claimSchema = z.object({ owner: z.string(), until: isoTime, attempt: z.int() });
+const claimSchema = z.object({
+  owner: z.string(),
+  since: isoTime,
+  /** The claim is void after this, and what its owner did is unknown. */
+  until: isoTime,
+  attempt: z.int(),
+});
+
+/** An attempt of unknown outcome that is to be looked for in the mailbox (`AMBIGUOUS_SEND=check`). */
+const doubtSchema = z.object({
+  since: isoTime,
+  until: isoTime,
+  /** Times it was looked for and not found. */
+  looks: z.int(),
+});
 
 const stateSchema = z.object({
   v: z.literal(1),
@@ -46,6 +60,7 @@ const stateSchema = z.object({
   due: isoTime.nullable(),
   sentAt: isoTime.nullable(),
   claim: claimSchema.nullable(),
+  doubt: doubtSchema.nullable().default(null),
   draftId: z.string().nullable(),
   reason: z.string().nullable(),
   /** Times the wake-up ended in the poison queue: the process died, or a bug threw. */

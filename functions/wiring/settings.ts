@@ -41,8 +41,17 @@ const settingsSchema = z.object({
   SENDER_RULES: json(senderRulesSchema).default([]),
   /** Sends what names no usable sender. */
   DEFAULT_SENDER: ADDRESS.optional(),
-  /** What to do when nobody knows whether Graph sent a mail: send again, or keep it for a person. */
-  AMBIGUOUS_SEND: z.enum(['resend', 'hold']).default('resend'),
+  /** Sends where the chosen mailbox does not exist or may not; the old From becomes Reply-To. */
+  FALLBACK_MAILBOX: ADDRESS.optional(),
+  /** Gets the reports that cannot go to a sender. */
+  POSTMASTER: ADDRESS.optional(),
+  /** Pilot mode: every mail goes to this address instead of its recipients. */
+  REDIRECT_ALL_TO: ADDRESS.optional(),
+  /**
+   * What to do when nobody knows whether Graph sent a mail: send again (at least once), keep it for a person (at most
+   * once), or look into the mailbox first (needs the permission to read mail).
+   */
+  AMBIGUOUS_SEND: z.enum(['resend', 'hold', 'check']).default('resend'),
   MAX_MESSAGE_BYTES: WHOLE.pipe(z.int().min(1000).max(150_000_000)).default(35_000_000),
   /** Most instances (Azure) or workers (local) that may send at once; Graph's limit per mailbox is shared among them. */
   MAX_INSTANCES: WHOLE.pipe(z.int().min(1).max(1000)).default(4),

@@ -107,7 +107,7 @@ test('a wake-up that meets a live claim comes back when the claim ends', async (
   const mail = await relay.accept({
     state: 'sending',
     attempts: 1,
-    claim: { owner: 'x', until: future(5000), attempt: 1 },
+    claim: { owner: 'x', since: past(1000), until: future(5000), attempt: 1 },
   });
   await deliverMessage(relay.options, wakeUpOf(mail));
   assert.equal(relay.graphServer.calls.length, 0);
@@ -115,7 +115,7 @@ test('a wake-up that meets a live claim comes back when the claim ends', async (
 });
 
 test('an expired claim is resent with a warning, or held, as the policy says', async (t) => {
-  const claim = { owner: 'dead', until: past(1000), attempt: 1 };
+  const claim = { owner: 'dead', since: past(9000), until: past(1000), attempt: 1 };
   const resend = await newRelay([{ status: 202 }]);
   t.after(resend.graphServer.close);
   const first = await resend.accept({ state: 'sending', attempts: 1, claim });
@@ -312,7 +312,10 @@ test('the sweeper wakes what is late, clears what is finished, reports what was 
   const relay = await newRelay([]);
   t.after(relay.graphServer.close);
   const late = await relay.accept({ due: past(16 * 60_000) });
-  const dead = await relay.accept({ state: 'sending', claim: { owner: 'x', until: past(16 * 60_000), attempt: 1 } });
+  const dead = await relay.accept({
+    state: 'sending',
+    claim: { owner: 'x', since: past(1000), until: past(16 * 60_000), attempt: 1 },
+  });
   await relay.accept({ due: past(60_000) });
   await relay.accept({ state: 'sent' });
   const silent = await relay.accept({ state: 'failed', reason: 'X: y' });

@@ -27,6 +27,7 @@ export function aRecord(changes: Partial<MessageStateRecord> = {}): MessageState
     due: now,
     sentAt: null,
     claim: null,
+    doubt: null,
     draftId: null,
     reason: null,
     crashes: 0,
