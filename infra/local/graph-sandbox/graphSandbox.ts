@@ -12,6 +12,7 @@ import { GraphError } from './graph/graphError.ts';
 import { createGraphLimits, noLimits } from './graph/graphLimits.ts';
 import { createMailboxes, type MailboxEntry } from './graph/mailboxes.ts';
 import { createSendMail } from './graph/sendMail.ts';
+import { createInbox } from './inbox/inbox.ts';
 import { createSandboxRoutes } from './sandboxRoutes.ts';
 import { createCallCounter } from './stats.ts';
 import { openMessageStore } from './store/messageStore.ts';
@@ -52,15 +53,14 @@ export async function createGraphSandbox(options: GraphSandboxOptions): Promise<
   });
   const sandbox = createSandboxRoutes({ messages, faults, calls, removeDrafts: async () => {} });
 
+  const inbox = createInbox(messages);
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     if (isStranger(request)) return sendAnswer(response, stranger);
     if (/^\/v1\.0(\/|$)/.test(url.pathname)) return graph(request, response, url);
     if (/^\/sandbox(\/|$)/.test(url.pathname)) return sendAnswer(response, await sandbox(request, url.pathname));
-    return sendAnswer(response, {
-      status: 404,
-      json: { error: 'Graph is at /v1.0, the routes for tests are at /sandbox.' },
-    });
+    return inbox.handle(request, response);
   }
 
   const server = createServer((request, response) => {
@@ -69,6 +69,10 @@ export async function createGraphSandbox(options: GraphSandboxOptions): Promise<
       if (response.headersSent) response.destroy();
       else void sendAnswer(response, { status: 500, json: { error: String(error) } });
     });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    if (isStranger(request)) socket.destroy();
+    else inbox.upgrade(request, socket, head).catch(() => socket.destroy());
   });
   server.requestTimeout = 0;
   // Longer than any pause between two mails: a connection closed as it is used again looks like a failure of Graph.
@@ -84,6 +88,7 @@ export async function createGraphSandbox(options: GraphSandboxOptions): Promise<
     port,
     async close() {
       faults.replace([]);
+      await inbox.close();
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
       const impatience = setTimeout(() => server.closeAllConnections(), 2000);

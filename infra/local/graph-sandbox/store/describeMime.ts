@@ -37,7 +37,8 @@ export async function describeMime(
   };
 }
 
-async function firstBytes(path: string, offset: number): Promise<Buffer> {
+/** The bytes of a header, from `offset` on: as many as are ever looked at. */
+export async function firstBytes(path: string, offset: number): Promise<Buffer> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, offset);

@@ -39,7 +39,8 @@ export function readMailHeader(mime: Buffer): MailHeader | undefined {
   };
 }
 
-function headerFields(mime: Buffer): Map<string, string[]> | undefined {
+/** The fields of the header, unfolded, by lower-case name; undefined when `mime` does not start with one. */
+export function headerFields(mime: Buffer): Map<string, string[]> | undefined {
   const text = decode(mime.subarray(0, headerLength(mime))).replace(/\r?\n(?=[ \t])/g, '');
   const fields = new Map<string, string[]>();
   for (const line of text.split(/\r?\n/)) {

@@ -15,6 +15,9 @@ import { openRecordLog, type RecordPlace } from './recordLog.ts';
 /** Characters of the text kept in memory for lists. */
 const PREVIEW_LENGTH = 255;
 
+/** Characters of the html looked at for a preview when there is no text. */
+const HTML_FOR_PREVIEW = 4000;
+
 /** A message as lists show it. */
 export interface MessageSummary
   extends Pick<MessageRecord, 'id' | 'mailbox' | 'via' | 'acceptedAt' | 'from' | 'to' | 'cc' | 'bcc' | 'subject'> {
@@ -176,7 +179,15 @@ function summarise(record: MessageRecord): MessageSummary {
     messageId,
     bytes,
     subject: record.subject.slice(0, PREVIEW_LENGTH),
-    preview: record.text.slice(0, PREVIEW_LENGTH),
+    preview: (record.text || withoutTags(record.html.slice(0, HTML_FOR_PREVIEW))).slice(0, PREVIEW_LENGTH),
     attachmentCount: record.attachments.length,
   };
+}
+
+/** Good enough for one line in a list; never for showing html. */
+function withoutTags(html: string): string {
+  return html
+    .replace(/<(style|script|head)\b.*?<\/\1>|<[^>]*>/gis, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
