@@ -12,6 +12,7 @@ import { composeMime } from './composeMime.ts';
 import type { GraphClient } from './graphClient.ts';
 import type { GraphOutcome } from './graphOutcome.ts';
 import type { MailboxWindows, Permit } from './mailboxWindows.ts';
+import { resolveDoubt } from './resolveDoubt.ts';
 import { sendMail } from './sendMail.ts';
 import { settle } from './settle.ts';
 
@@ -71,7 +72,7 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp): Promise<'clean
   if (record.state === 'sending') {
     // The claim's owner died, or lost its way, between our claim and its answer: the mail may have been sent.
     const reason = 'ClaimExpired: the process that was sending the mail ended before it wrote down what came of it.';
-    if (settings.AMBIGUOUS_SEND === 'hold') {
+    if (settings.AMBIGUOUS_SEND !== 'resend') {
       await settle(options, found, { kind: 'retry', class: 'ambiguous', reason }, {});
       return 'unknown';
     }
@@ -80,17 +81,20 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp): Promise<'clean
 
   const body = await store.openBody(key);
   if (!body) return bodyMissing(options, key);
-  const policy = { rules: settings.SENDER_RULES, defaultSender: settings.DEFAULT_SENDER };
-  const composition = await composeMime(record, body, policy);
+  const composition = await composeMime(record, body, settings);
   if (composition.kind !== 'mime') {
     await settle(options, found, impossible(composition), {});
     return 'unknown';
+  }
+  if (record.doubt) {
+    if ((await resolveDoubt(options, found, composition.mime)) === 'settled') return 'unknown';
+    events.duplicateRisk(record, record.reason ?? 'The last attempt ended unknown.');
   }
   const claimed = await claim(options, found);
   // Somebody was faster: the mail is theirs.
   if (!claimed) return 'unknown';
   const { outcome, trace } = await sendMail(options.graph, record.mailbox, composition.mime);
-  await settle(options, claimed, outcome, trace);
+  await settle(options, claimed, outcome, { ...trace });
   if (outcome.kind === 'accepted') return 'clean';
   return outcome.kind === 'retry' && outcome.class === 'throttled' ? 'throttled' : 'unknown';
 }

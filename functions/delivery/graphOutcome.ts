@@ -17,7 +17,15 @@ export type GraphOutcome =
        */
       readonly class: 'throttled' | 'operator' | 'ambiguous' | 'refused';
     }
-  | { readonly kind: 'reject'; readonly code: string; readonly reason: string };
+  | {
+      readonly kind: 'reject';
+      readonly code: string;
+      readonly reason: string;
+      /** The mailbox is at fault, not the mail: another one could send it. */
+      readonly mailboxAtFault?: boolean;
+      /** Too large for one request, not for the mailbox: the draft path may take it. */
+      readonly tooLarge?: boolean;
+    };
 
 /** An HTTP answer of Graph, read to its end. */
 export interface GraphAnswer {
@@ -29,19 +37,19 @@ export interface GraphAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
-type Verdict = 'reject' | 'operator' | 'throttled' | 'tooLarge';
+type Verdict = 'reject' | 'mailbox' | 'operator' | 'throttled' | 'tooLarge';
 
 /** Graph's and Exchange's own codes (Graph: "Error responses and resource types"; Exchange: EWS ResponseCode). */
 const BY_CODE: Readonly<Record<string, Verdict>> = {
   ErrorMimeContentInvalidBase64String: 'reject',
   ErrorMimeContentInvalid: 'reject',
   ErrorInvalidRecipients: 'reject',
-  ErrorSendAsDenied: 'reject',
-  ErrorInvalidUser: 'reject',
-  Request_ResourceNotFound: 'reject',
-  ResourceNotFound: 'reject',
-  MailboxNotEnabledForRESTAPI: 'reject',
-  MailboxNotSupportedForRESTAPI: 'reject',
+  ErrorSendAsDenied: 'mailbox',
+  ErrorInvalidUser: 'mailbox',
+  Request_ResourceNotFound: 'mailbox',
+  ResourceNotFound: 'mailbox',
+  MailboxNotEnabledForRESTAPI: 'mailbox',
+  MailboxNotSupportedForRESTAPI: 'mailbox',
   ErrorMessageBlocked: 'reject',
   ErrorExceededMaxRecipientLimit: 'reject',
   ErrorMessageSizeExceeded: 'tooLarge',
@@ -67,35 +75,42 @@ const BY_STATUS: Readonly<Record<number, Verdict>> = {
 /** Service side failures after which the mail may have gone out (Graph has no idempotency key). */
 const AMBIGUOUS_STATUS: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
-/** The meaning of an answer to `sendMail` (https://learn.microsoft.com/graph/api/user-sendmail). */
+/** The meaning of an answer to `sendMail` (https://learn.microsoft.com/graph/api/user-sendmail): only 202 is success. */
 export function outcomeOfSend(answer: GraphAnswer): GraphOutcome {
+  if (answer.status === 202) return { kind: 'accepted' };
+  // Graph was seen to answer 200 to a message that it found too large and did not send.
+  if (answer.status === 200) return { ...rejection(answer, 'MessageTooLarge'), tooLarge: true };
+  return outcomeOfCall(answer);
+}
+
+/** The meaning of an answer that is not the success its call was to bring. */
+export function outcomeOfCall(answer: GraphAnswer): GraphOutcome {
   const { status, code, message, retryAfterMs } = answer;
-  if (status === 202) return { kind: 'accepted' };
-  const said = `${code || `HTTP ${status}`}: ${message || meaningOf(status)}`;
-  const after = retryAfterMs === undefined ? {} : { afterMs: retryAfterMs };
   const retry = (outcome: 'throttled' | 'operator' | 'ambiguous' | 'refused'): GraphOutcome => ({
     kind: 'retry',
     class: outcome,
-    reason: said,
-    ...after,
+    reason: `${code || `HTTP ${status}`}: ${message || meaningOf(status)}`,
+    ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }),
   });
   if (AMBIGUOUS_STATUS.has(status)) return retry('ambiguous');
   const verdict = /maximum request length/i.test(message) ? 'tooLarge' : (BY_CODE[code] ?? BY_STATUS[status]);
   switch (verdict) {
     case 'reject':
-      return { kind: 'reject', code, reason: message || meaningOf(status) };
+      return rejection(answer, code);
+    case 'mailbox':
+      return { ...rejection(answer, code), mailboxAtFault: true };
     case 'tooLarge':
-      return {
-        kind: 'reject',
-        code: code || 'MessageTooLarge',
-        reason: message || 'Graph took the message for too large to be sent in one request.',
-      };
+      return { ...rejection(answer, code || 'MessageTooLarge'), tooLarge: true };
     case 'operator':
     case 'throttled':
       return retry(verdict);
     default:
       return retry('refused');
   }
+}
+
+function rejection({ status, message }: GraphAnswer, code: string): Extract<GraphOutcome, { kind: 'reject' }> {
+  return { kind: 'reject', code, reason: message || meaningOf(status) };
 }
 
 /** There is no access token: an administrator has to look at the identity. */
@@ -135,6 +150,7 @@ function rootCause(error: unknown): Error {
 }
 
 function meaningOf(status: number): string {
+  if (status === 413) return 'Graph took the message for too large to be sent in one request.';
   if (status >= 200 && status < 300) return `Graph answered ${status} where only 202 means that it took the mail.`;
   return `Graph answered ${status} and gave no reason.`;
 }

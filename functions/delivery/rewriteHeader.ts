@@ -24,6 +24,8 @@ export interface MailFacts {
   readonly messageId: string;
   /** Date to add when there is none. */
   readonly receivedAt: Date;
+  /** In pilot mode: who would have got the mail. */
+  readonly originalRecipients?: readonly string[];
 }
 
 /** The new header, up to where the body starts, its empty line included. */
@@ -59,6 +61,9 @@ export function rewriteHeader(block: HeaderBlock, facts: MailFacts): Buffer {
   if (!has('date')) added.push(`Date: ${facts.receivedAt.toUTCString().replace('GMT', '+0000')}\r\n`);
   if (!has('message-id')) added.push(`Message-ID: ${facts.messageId}\r\n`);
   if (has('content-type') && !has('mime-version')) added.push('MIME-Version: 1.0\r\n');
+
+  if (facts.originalRecipients)
+    added.push(`X-Relay-Original-Recipients: ${facts.originalRecipients.join(',\r\n ')}\r\n`);
 
   const kept = block.fields.map((field) => ended(replaced.get(field) ?? field.raw));
   // Where a line that is no field ends the header, an empty line is put before it: else that line, or what follows it,

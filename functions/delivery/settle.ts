@@ -1,12 +1,14 @@
 /** Writes down what came of an attempt, and sees to what follows from it. */
 import { retryDelayMs } from '../contract/retrySchedule.ts';
-import { DELIVERIES_WAITING } from '../storage/deliveryQueue.ts';
+import { addressKey } from '../mail/addressKey.ts';
+import { DELIVERIES, DELIVERIES_WAITING } from '../storage/deliveryQueue.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { StoredState } from '../storage/messageStore.ts';
 import { wakeUpOf } from '../storage/wakeUp.ts';
+import type { EventAttributes } from '../wiring/relayEvents.ts';
 import type { DeliveryOptions } from './deliverMessage.ts';
-import type { GraphTrace } from './graphClient.ts';
 import type { GraphOutcome } from './graphOutcome.ts';
+import { FIRST_LOOK_MS } from './resolveDoubt.ts';
 
 const MINUTE = 60_000;
 /** The cloud gives up after 3 days and 20 attempts, both: a clock that jumps expires nothing. */
@@ -18,32 +20,44 @@ const OPERATOR_MS = { first: MINUTE / 2, later: 15 * MINUTE, firstAttempts: 3 };
 const MAX_RETRY_AFTER_MS = 24 * 60 * MINUTE;
 
 type Retry = Extract<GraphOutcome, { kind: 'retry' }>;
+type Reject = Extract<GraphOutcome, { kind: 'reject' }>;
+
+/** What is told of the call beside its outcome: Graph's request ids, times. */
+export type Trace = EventAttributes;
 
 /** @param current the state the attempt began from: the claim, or what was read when no claim was needed */
 export async function settle(
   options: DeliveryOptions,
   current: StoredState,
   outcome: GraphOutcome,
-  trace: Partial<GraphTrace>,
+  trace: Trace,
 ): Promise<void> {
   switch (outcome.kind) {
     case 'accepted':
       return settleSent(options, current, trace);
     case 'reject':
-      return settleFailed(options, current, `${outcome.code}: ${outcome.reason}`, trace);
+      return settleReject(options, current, outcome, trace);
     case 'retry':
       return settleRetry(options, current, outcome, trace);
   }
 }
 
 /** `sent` absorbs: whoever holds Graph's 202 writes it, whatever the record says by now. */
-async function settleSent(options: DeliveryOptions, current: StoredState, trace: Partial<GraphTrace>): Promise<void> {
+async function settleSent(options: DeliveryOptions, current: StoredState, trace: Trace): Promise<void> {
   const { store, events } = options;
   const sentAt = new Date().toISOString();
   let from: StoredState | undefined = current;
   let written: StoredState | undefined;
   while (from && from.record.state !== 'sent' && !written) {
-    const sent: MessageStateRecord = { ...from.record, state: 'sent', sentAt, due: null, claim: null, reason: null };
+    const sent: MessageStateRecord = {
+      ...from.record,
+      state: 'sent',
+      sentAt,
+      due: null,
+      claim: null,
+      doubt: null,
+      reason: null,
+    };
     written = await store.replaceState(sent, from.etag);
     if (!written) from = await store.readState(current.record);
   }
@@ -51,12 +65,39 @@ async function settleSent(options: DeliveryOptions, current: StoredState, trace:
   await store.deleteBody(current.record);
 }
 
-async function settleFailed(
+async function settleReject(
   options: DeliveryOptions,
   current: StoredState,
-  reason: string,
-  trace: Partial<GraphTrace>,
-) {
+  outcome: Reject,
+  trace: Trace,
+): Promise<void> {
+  const reason = `${outcome.code}: ${outcome.reason}`;
+  const fallback = options.settings.FALLBACK_MAILBOX;
+  const { record } = current;
+  if (!outcome.mailboxAtFault || !fallback || addressKey(fallback) === addressKey(record.mailbox))
+    return settleFailed(options, current, reason, trace);
+  const moved: MessageStateRecord = { ...record, mailbox: fallback, reason };
+  await waitUntil(options, current, moved, 0, trace);
+}
+
+/** Back to `accepted`: first the state, then the wake-up, then success for the old one. A break in between wakes once too
+ * often, never once too little. */
+export async function waitUntil(
+  { store, queues, events }: DeliveryOptions,
+  current: StoredState,
+  next: MessageStateRecord,
+  delayMs: number,
+  trace: Trace = {},
+): Promise<boolean> {
+  const due = new Date(Date.now() + delayMs).toISOString();
+  const waiting: MessageStateRecord = { ...next, state: 'accepted', due, claim: null };
+  if (!(await store.replaceState(waiting, current.etag))) return false;
+  await queues.wakeUp(delayMs > 0 ? DELIVERIES_WAITING : DELIVERIES, wakeUpOf(waiting), delayMs);
+  events.retried(waiting, { ...trace });
+  return true;
+}
+
+async function settleFailed(options: DeliveryOptions, current: StoredState, reason: string, trace: Trace) {
   const failed: MessageStateRecord = {
     ...current.record,
     state: 'failed',
@@ -73,14 +114,14 @@ async function settleFailed(
 export async function reportFailure(
   { store, events }: Pick<DeliveryOptions, 'store' | 'events'>,
   { record, etag }: StoredState,
-  trace: Partial<GraphTrace> = {},
+  trace: Trace = {},
 ): Promise<void> {
   events.failed(record, { ...trace });
   await store.replaceState({ ...record, reported: true }, etag);
 }
 
-async function settleRetry(options: DeliveryOptions, current: StoredState, outcome: Retry, trace: Partial<GraphTrace>) {
-  const { settings, store, queues, windows, events } = options;
+async function settleRetry(options: DeliveryOptions, current: StoredState, outcome: Retry, trace: Trace) {
+  const { settings, store, windows, events } = options;
   const { record } = current;
   const hold = outcome.class === 'ambiguous' && settings.AMBIGUOUS_SEND === 'hold';
   if (hold) {
@@ -97,14 +138,16 @@ async function settleRetry(options: DeliveryOptions, current: StoredState, outco
     windows.park(record.mailbox, delayMs);
     events.mailboxThrottled(record.mailbox, delayMs, { ...trace, reason: outcome.reason });
   }
-  const due = new Date(Date.now() + delayMs).toISOString();
-  const waiting: MessageStateRecord = { ...record, state: 'accepted', due, claim: null, reason: outcome.reason };
-  if (!(await store.replaceState(waiting, current.etag))) return;
-  // First the state, then the wake-up, then success for the old one: a break in between wakes once too often, never once
-  // too little.
-  await queues.wakeUp(DELIVERIES_WAITING, wakeUpOf(waiting), delayMs);
-  events.retried(waiting, { ...trace });
-  if (outcome.class === 'ambiguous') events.duplicateRisk(waiting, outcome.reason);
+  const waiting = { ...record, reason: outcome.reason };
+  const now = new Date().toISOString();
+  if (outcome.class === 'ambiguous' && settings.AMBIGUOUS_SEND === 'check') {
+    const { since = record.acceptedAt, until = now } = record.claim ?? {};
+    const doubt = { since, until: [until, now].sort()[0]!, looks: 0 };
+    await waitUntil(options, current, { ...waiting, doubt }, Math.max(delayMs, FIRST_LOOK_MS), trace);
+    return;
+  }
+  const written = await waitUntil(options, current, waiting, delayMs, trace);
+  if (written && outcome.class === 'ambiguous') events.duplicateRisk(waiting, outcome.reason);
 }
 
 function delayOf({ attempts }: MessageStateRecord, outcome: Retry): number {

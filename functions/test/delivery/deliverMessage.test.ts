@@ -2,55 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { type DeliveryOptions, deliverMessage } from '../../delivery/deliverMessage.ts';
+import { deliverMessage } from '../../delivery/deliverMessage.ts';
 import { createMailboxWindows } from '../../delivery/mailboxWindows.ts';
 import { settlePoison } from '../../delivery/settlePoison.ts';
 import { sweepMail } from '../../delivery/sweepMail.ts';
-import type { MessageStateRecord } from '../../storage/messageState.ts';
 import { wakeUpOf } from '../../storage/wakeUp.ts';
-import { createRelayEvents, type EventAttributes } from '../../wiring/relayEvents.ts';
-import { readSettings } from '../../wiring/settings.ts';
-import { createMemoryQueues, createMemoryStore } from '../storage/memoryStore.ts';
-import { aRecord } from '../storage/messageStoreContract.ts';
-import { type FakeAnswer, startFakeGraph } from './fakeGraph.ts';
-
-const MESSAGE = 'From: scan@contoso.com\r\nTo: bob@contoso.com\r\nSubject: x\r\n\r\nbody\r\n';
-
-async function newRelay(answers: FakeAnswer[], env: Record<string, string> = {}) {
-  const settings = readSettings({
-    MailStorage: 'unused',
-    GRAPH_CREDENTIAL: 'none',
-    GRAPH_TIMEOUT_SECONDS: '1',
-    ...env,
-  });
-  const store = createMemoryStore();
-  const queues = createMemoryQueues();
-  const graph = await startFakeGraph(answers);
-  const seen: { name: string; attributes: EventAttributes }[] = [];
-  const options: DeliveryOptions = {
-    settings,
-    store,
-    queues,
-    graph: graph.client(settings.GRAPH_TIMEOUT_SECONDS * 1000),
-    windows: createMailboxWindows(settings.MAX_INSTANCES),
-    events: createRelayEvents((name, _severity, attributes) => void seen.push({ name, attributes }), 'full'),
-    owner: 'test/1',
-  };
-  async function accept(changes: Partial<MessageStateRecord> = {}): Promise<MessageStateRecord> {
-    const record = aRecord({ size: MESSAGE.length, ...changes });
-    const body = store.newBody(record);
-    await body.write(Buffer.from(MESSAGE));
-    await body.commit('c'.repeat(64));
-    await store.createState(record);
-    return record;
-  }
-  const state = async (record: MessageStateRecord) => (await store.readState(record))!.record;
-  const names = () => seen.map(({ name }) => name);
-  return { ...options, options, store, queues, graphServer: graph, accept, state, names, seen };
-}
-
-const past = (ms: number) => new Date(Date.now() - ms).toISOString();
-const future = (ms: number) => new Date(Date.now() + ms).toISOString();
+import type { FakeAnswer } from './fakeGraph.ts';
+import { future, newRelay, past } from './testRelay.ts';
 
 test('a mail that Graph takes is sent, its body is deleted and its record stays as the receipt', async (t) => {
   const relay = await newRelay([{ status: 202 }]);
@@ -329,4 +287,33 @@ test('the sweeper wakes what is late, clears what is finished, reports what was 
   const tomorrow = await sweepMail(relay, Date.now() + 25 * 3600_000);
   assert.equal(tomorrow.cleared, 1);
   assert.ok(!relay.store.bodies.has(`local/${orphan.id}`));
+});
+
+test('a mailbox that may not send, or does not exist, is replaced by the fallback mailbox, once', async (t) => {
+  const denied: FakeAnswer = { status: 403, code: 'ErrorSendAsDenied' };
+  const relay = await newRelay([denied, { status: 202 }, denied, denied], { FALLBACK_MAILBOX: 'relay@contoso.com' });
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept();
+  await deliverMessage(relay.options, wakeUpOf(mail));
+  await deliverMessage(relay.options, wakeUpOf(await relay.state(mail)));
+  assert.equal((await relay.state(mail)).state, 'sent');
+  const second = relay.graphServer.calls[1]!;
+  assert.equal(second.path, '/v1.0/users/relay%40contoso.com/sendMail');
+  const mime = Buffer.from(second.body, 'base64').toString();
+  assert.match(mime, /^From: <relay@contoso\.com>\r\nReply-To: <scan@contoso\.com>\r\n/m);
+  const other = await relay.accept();
+  await deliverMessage(relay.options, wakeUpOf(other));
+  await deliverMessage(relay.options, wakeUpOf(await relay.state(other)));
+  assert.match((await relay.state(other)).reason!, /^ErrorSendAsDenied: /);
+  assert.equal((await relay.state(other)).state, 'failed');
+});
+
+test('in pilot mode every mail goes to one address, and says whom it was for', async (t) => {
+  const relay = await newRelay([{ status: 202 }], { REDIRECT_ALL_TO: 'pilot@contoso.com' });
+  t.after(relay.graphServer.close);
+  await deliverMessage(relay.options, wakeUpOf(await relay.accept({ to: ['bob@contoso.com', 'eve@fabrikam.com'] })));
+  const mime = Buffer.from(relay.graphServer.calls[0]!.body, 'base64').toString();
+  assert.match(mime, /^Bcc: pilot@contoso\.com\r\n/);
+  assert.match(mime, /X-Relay-Original-Recipients: bob@contoso\.com,\r\n eve@fabrikam\.com\r\n/);
+  assert.doesNotMatch(mime, /^(To|Cc):/m);
 });

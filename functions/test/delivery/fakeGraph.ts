@@ -8,6 +8,9 @@ export interface FakeAnswer {
   readonly status?: number;
   readonly code?: string;
   readonly body?: string;
+  readonly json?: unknown;
+  /** The connection is reset once the request is in. */
+  readonly reset?: boolean;
   readonly retryAfter?: string;
   readonly delayMs?: number;
   readonly hang?: boolean;
@@ -28,14 +31,16 @@ export async function startFakeGraph(answers: readonly FakeAnswer[]): Promise<Fa
     const answer = answers[calls.length] ?? { status: 599 };
     calls.push({ path: request.url!, body: Buffer.concat(chunks).toString(), headers: request.headers });
     if (answer.hang) return;
-    const { status = 202, code, body, retryAfter, delayMs = 0 } = answer;
+    if (answer.reset) return void request.socket.resetAndDestroy();
+    const { status = 202, code, retryAfter, delayMs = 0 } = answer;
+    const json = code ? { error: { code, message: 'Said by Graph.' } } : answer.json;
     setTimeout(() => {
       response.writeHead(status, {
         'request-id': 'graph-request-id',
         ...(retryAfter && { 'retry-after': retryAfter }),
-        ...(code && { 'content-type': 'application/json' }),
+        ...(json !== undefined && { 'content-type': 'application/json' }),
       });
-      response.end(code ? JSON.stringify({ error: { code, message: 'Said by Graph.' } }) : body);
+      response.end(json === undefined ? answer.body : JSON.stringify(json));
     }, delayMs);
   });
   server.listen(0, '127.0.0.1');

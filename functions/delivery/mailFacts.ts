@@ -1,0 +1,41 @@
+import { addressKey } from '../mail/addressKey.ts';
+import { chooseSender, type SenderChoice } from '../mail/chooseSender.ts';
+import type { HeaderBlock } from '../mail/headerBlock.ts';
+import type { MessageStateRecord } from '../storage/messageState.ts';
+import type { Settings } from '../wiring/settings.ts';
+import type { MailFacts } from './rewriteHeader.ts';
+
+export type DeliverySettings = Pick<
+  Settings,
+  'SENDER_RULES' | 'DEFAULT_SENDER' | 'FALLBACK_MAILBOX' | 'REDIRECT_ALL_TO'
+>;
+
+/**
+ * Who sends the mail and who gets it, by record, header and settings; undefined when nothing names a sender any more,
+ * because the settings changed since the mail was accepted.
+ */
+export function mailFactsOf(
+  record: MessageStateRecord,
+  block: HeaderBlock,
+  settings: DeliverySettings,
+): MailFacts | undefined {
+  const sender = chooseSender(block, record.from, {
+    rules: settings.SENDER_RULES,
+    defaultSender: settings.DEFAULT_SENDER,
+  });
+  if (!sender) return undefined;
+  const redirect = settings.REDIRECT_ALL_TO;
+  return {
+    recipients: redirect ? [redirect] : record.to,
+    sender: sentAs(record.mailbox, sender, settings.FALLBACK_MAILBOX),
+    messageId: record.messageId,
+    receivedAt: new Date(record.receivedAt),
+    ...(redirect && { originalRecipients: record.to }),
+  };
+}
+
+/** The choice with the mailbox that sends in the end; the fallback mailbox sends under its own address. */
+function sentAs(mailbox: string, sender: SenderChoice, fallback: string | undefined): SenderChoice {
+  const byFallback = fallback !== undefined && addressKey(mailbox) === addressKey(fallback);
+  return { ...sender, mailbox, from: byFallback ? mailbox : sender.from };
+}

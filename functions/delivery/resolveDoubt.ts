@@ -1,0 +1,56 @@
+/**
+ * `AMBIGUOUS_SEND=check`: before a mail whose last attempt ended unknown is sent again, the mailbox is looked into, after
+ * 2 minutes and once more after 10. Only then is it sent again, with a warning.
+ */
+import { readHeaderBlock } from '../mail/headerBlock.ts';
+import type { MessageStateRecord } from '../storage/messageState.ts';
+import type { MessageStore, StoredState } from '../storage/messageStore.ts';
+import type { DeliveryOptions } from './deliverMessage.ts';
+import { decodedSubject, lookForSent } from './lookForSent.ts';
+import { settle, waitUntil } from './settle.ts';
+
+const MINUTE = 60_000;
+/** A mail that was sent shows up in Sent Items within this. */
+export const FIRST_LOOK_MS = 2 * MINUTE;
+const SECOND_LOOK_MS = 10 * MINUTE;
+/** Live mails that are compared for a shared Message-ID; more of them, and the check is not to be trusted. */
+const MAX_COMPARED = 5000;
+
+/** `send`: the doubt is over, the mail was not sent as far as anybody can see. `settled`: nothing more to do now. */
+export async function resolveDoubt(
+  options: DeliveryOptions,
+  current: StoredState,
+  message: Buffer,
+): Promise<'send' | 'settled'> {
+  const { graph, store } = options;
+  const { record } = current;
+  const { doubt, mailbox, messageId } = record;
+  if (!doubt) return 'send';
+  if (await sharesMessageId(store, record)) return 'send';
+  const block = readHeaderBlock(message, true);
+  const subject = block ? decodedSubject(block) : '';
+  const finding = await lookForSent(graph, { mailbox, messageId, subject, since: doubt.since, until: doubt.until });
+  if (finding.kind === 'found') {
+    await settle(options, current, { kind: 'accepted' }, { ...finding.trace, foundByCheck: true });
+    return 'settled';
+  }
+  if (finding.kind === 'unknown') {
+    await settle(options, current, finding.outcome, finding.trace);
+    return 'settled';
+  }
+  if (doubt.looks > 0) return 'send';
+  await waitUntil(options, current, { ...record, doubt: { ...doubt, looks: 1 } }, SECOND_LOOK_MS);
+  return 'settled';
+}
+
+/** Whether another unfinished mail of the mailbox carries the same Message-ID: then finding it proves nothing. */
+async function sharesMessageId(store: MessageStore, record: MessageStateRecord): Promise<boolean> {
+  let compared = 0;
+  for await (const body of store.listBodies()) {
+    if (body.id === record.id && body.caller === record.caller) continue;
+    if (++compared > MAX_COMPARED) return true;
+    const other = (await store.readState(body))?.record;
+    if (other && other.mailbox === record.mailbox && other.messageId === record.messageId) return true;
+  }
+  return false;
+}
