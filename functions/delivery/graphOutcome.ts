@@ -53,6 +53,7 @@ const BY_CODE: Readonly<Record<string, Verdict>> = {
   ErrorMessageBlocked: 'reject',
   ErrorExceededMaxRecipientLimit: 'reject',
   ErrorMessageSizeExceeded: 'tooLarge',
+  InvalidAuthenticationToken: 'operator',
   ErrorAccessDenied: 'operator',
   Authorization_RequestDenied: 'operator',
   ErrorAccountSuspend: 'operator',
@@ -62,6 +63,14 @@ const BY_CODE: Readonly<Record<string, Verdict>> = {
   ApplicationThrottled: 'throttled',
   TooManyRequests: 'throttled',
 };
+
+/** Whether a reason's code asks for an administrator: the mail and its sender are not at fault. */
+export function isOperatorCode(code: string): boolean {
+  const status = /^HTTP (\d{3})$/.exec(code)?.[1];
+  return code === NO_TOKEN || (status ? BY_STATUS[Number(status)] : BY_CODE[code]) === 'operator';
+}
+
+const NO_TOKEN = 'NoToken';
 
 const BY_STATUS: Readonly<Record<number, Verdict>> = {
   401: 'operator',
@@ -133,7 +142,7 @@ const NEVER_REACHED = new Set([
 /** The meaning of no answer at all: a request that never left is safe to repeat, any other may have been carried out. */
 export function outcomeOfNoAnswer(error: unknown): GraphOutcome {
   if (error instanceof NoTokenError)
-    return { kind: 'retry', class: 'operator', reason: `NoToken: ${error.message.slice(0, 500)}` };
+    return { kind: 'retry', class: 'operator', reason: `${NO_TOKEN}: ${error.message.slice(0, 500)}` };
   const cause = rootCause(error);
   const code = (cause as { code?: unknown }).code;
   const reason = `No answer from Graph: ${typeof code === 'string' ? `${code} ` : ''}${cause.message}`.trim();

@@ -8,6 +8,7 @@ import { wakeUpOf } from '../storage/wakeUp.ts';
 import type { EventAttributes } from '../wiring/relayEvents.ts';
 import type { DeliveryOptions } from './deliverMessage.ts';
 import type { GraphOutcome } from './graphOutcome.ts';
+import { reportFailure } from './report/reportFailure.ts';
 import { FIRST_LOOK_MS } from './resolveDoubt.ts';
 
 const MINUTE = 60_000;
@@ -108,16 +109,6 @@ async function settleFailed(options: DeliveryOptions, current: StoredState, reas
   };
   const written = await options.store.replaceState(failed, current.etag);
   if (written) await reportFailure(options, written, trace);
-}
-
-/** Tells of a final failure, and remembers that it did; the sweeper does it again where this broke off. */
-export async function reportFailure(
-  { store, events }: Pick<DeliveryOptions, 'store' | 'events'>,
-  { record, etag }: StoredState,
-  trace: Trace = {},
-): Promise<void> {
-  events.failed(record, { ...trace });
-  await store.replaceState({ ...record, reported: true }, etag);
 }
 
 async function settleRetry(options: DeliveryOptions, current: StoredState, outcome: Retry, trace: Trace) {

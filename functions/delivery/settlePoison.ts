@@ -5,16 +5,13 @@
  */
 import { DELIVERIES_WAITING } from '../storage/deliveryQueue.ts';
 import { type WakeUp, wakeUpOf } from '../storage/wakeUp.ts';
-import type { DeliveryOptions } from './deliverMessage.ts';
-import { reportFailure } from './settle.ts';
+import { type ReportOptions, reportFailure } from './report/reportFailure.ts';
 
 const CRASHES = 3;
 const AGAIN_MS = 10 * 60_000;
 
-export async function settlePoison(
-  { store, queues, events }: Pick<DeliveryOptions, 'store' | 'queues' | 'events'>,
-  wakeUp: WakeUp,
-): Promise<void> {
+export async function settlePoison(options: ReportOptions, wakeUp: WakeUp): Promise<void> {
+  const { store, queues, events } = options;
   const current = await store.readState(wakeUp);
   if (!current) return;
   const { record } = current;
@@ -32,5 +29,5 @@ export async function settlePoison(
     { ...record, state: 'failed', crashes, due: null, claim: null, reason, reported: false },
     current.etag,
   );
-  if (failed) await reportFailure({ store, events }, failed);
+  if (failed) await reportFailure(options, failed);
 }

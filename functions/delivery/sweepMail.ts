@@ -5,8 +5,7 @@
 import { DELIVERIES, DELIVERY_QUEUES } from '../storage/deliveryQueue.ts';
 import type { StoredBody, StoredState } from '../storage/messageStore.ts';
 import { wakeUpOf } from '../storage/wakeUp.ts';
-import type { DeliveryOptions } from './deliverMessage.ts';
-import { reportFailure } from './settle.ts';
+import { type ReportOptions, reportDigest, reportFailure } from './report/reportFailure.ts';
 
 const MINUTE = 60_000;
 /** How late a mail must be before its wake-up counts as lost. */
@@ -14,7 +13,7 @@ const LATE_MS = 15 * MINUTE;
 /** A body without a state is an upload that broke off, or is still on its way. */
 const ORPHAN_MS = 24 * 60 * MINUTE;
 
-export type SweepOptions = Pick<DeliveryOptions, 'store' | 'queues' | 'events'>;
+export type SweepOptions = ReportOptions;
 
 export interface SweepReport {
   readonly waiting: number;
@@ -29,6 +28,7 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
   let woken = 0;
   let cleared = 0;
   let oldest = now;
+  const digest: StoredState[] = [];
   for await (const body of store.listBodies()) {
     const current = await store.readState(body);
     if (!current) {
@@ -38,6 +38,7 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
     const { record } = current;
     if (record.state === 'sent') cleared += await clear(options, body);
     else if (record.state === 'failed' && !record.reported) await reportFailure(options, current);
+    else if (record.state === 'failed' && record.digestDue) digest.push(current);
     if (record.state !== 'accepted' && record.state !== 'sending') continue;
     waiting++;
     oldest = Math.min(oldest, Date.parse(record.acceptedAt));
@@ -46,6 +47,7 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
       woken++;
     }
   }
+  await reportDigest(options, digest);
   const lengths = await Promise.all(DELIVERY_QUEUES.map((queue) => queues.length(queue)));
   const oldestSeconds = Math.round((now - oldest) / 1000);
   events.queueMeasured(

@@ -1,5 +1,5 @@
 /** A message becomes a promise: body, state, wake-up, in this order, and only then 202. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { decodeEnvelope, type Envelope } from '../contract/envelope.ts';
 import { addressProblem } from '../contract/mailAddress.ts';
@@ -14,7 +14,7 @@ import { matchesAny } from '../mail/addressPattern.ts';
 import { chooseSender, entriesOf, type SenderChoice } from '../mail/chooseSender.ts';
 import { fieldsNamed, fieldValue, type HeaderBlock } from '../mail/headerBlock.ts';
 import { DELIVERIES, type DeliveryQueues } from '../storage/deliveryQueue.ts';
-import type { MessageStateRecord } from '../storage/messageState.ts';
+import { acceptedState, envelopeSha256, type MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageStore } from '../storage/messageStore.ts';
 import { wakeUpOf } from '../storage/wakeUp.ts';
 import type { Caller } from '../wiring/callers.ts';
@@ -175,8 +175,7 @@ interface NewRecord {
 function newRecord({ caller, id, envelope, sender, received, traceparent }: NewRecord): MessageStateRecord {
   const now = new Date().toISOString();
   const [messageId] = fieldsNamed(received.header, 'message-id').map(fieldValue);
-  return {
-    v: 1,
+  const mail = {
     caller: caller.name,
     id,
     from: envelope.from,
@@ -188,22 +187,10 @@ function newRecord({ caller, id, envelope, sender, received, traceparent }: NewR
     messageId: messageId?.slice(0, 998) || `<${id}@${sender.from.slice(sender.from.lastIndexOf('@') + 1)}>`,
     size: received.size,
     bodySha256: received.sha256,
-    envelopeSha256: createHash('sha256')
-      .update(JSON.stringify([envelope.from, envelope.to]))
-      .digest('hex'),
-    state: 'accepted',
-    attempts: 0,
-    acceptedAt: now,
-    due: now,
-    sentAt: null,
-    claim: null,
-    doubt: null,
-    draftId: null,
-    reason: null,
-    crashes: 0,
-    reported: false,
+    envelopeSha256: envelopeSha256(envelope.from, envelope.to),
     traceparent,
   };
+  return acceptedState(mail, now);
 }
 
 /** The caller's trace (W3C Trace Context), or a new one, so that every mail has one. */

@@ -11,6 +11,7 @@
  *
  * Only this record decides. Wake-ups in the queues may be lost, doubled or out of order without harm.
  */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MESSAGE_STATES, type MessageStatus } from '../contract/relayProtocol.ts';
 
@@ -67,11 +68,58 @@ const stateSchema = z.object({
   crashes: z.int(),
   /** For `failed`: whether event and report have gone out. */
   reported: z.boolean(),
+  /** For `failed`: it was not reported by itself and waits for the postmaster's digest. */
+  digestDue: z.boolean().default(false),
   traceparent: z.string(),
 });
 
 /** See the head of this file. Times are ISO 8601. */
 export type MessageStateRecord = z.infer<typeof stateSchema>;
+
+/** What is known of a mail when it is accepted. */
+export type AcceptedMail = Pick<
+  MessageStateRecord,
+  | 'caller'
+  | 'id'
+  | 'from'
+  | 'to'
+  | 'receivedAt'
+  | 'edge'
+  | 'client'
+  | 'mailbox'
+  | 'messageId'
+  | 'size'
+  | 'bodySha256'
+  | 'envelopeSha256'
+  | 'traceparent'
+>;
+
+/** The record of a mail that is accepted now and due at once. */
+export function acceptedState(mail: AcceptedMail, now: string): MessageStateRecord {
+  return {
+    v: 1,
+    ...mail,
+    state: 'accepted',
+    attempts: 0,
+    acceptedAt: now,
+    due: now,
+    sentAt: null,
+    claim: null,
+    doubt: null,
+    draftId: null,
+    reason: null,
+    crashes: 0,
+    reported: false,
+    digestDue: false,
+  };
+}
+
+/** SHA-256 of envelope from and to, hex: same mail for other recipients is another mail. */
+export function envelopeSha256(from: string, to: readonly string[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([from, to]))
+    .digest('hex');
+}
 
 /** Reads a state record from storage. Throws when it is not one: nothing else writes there. */
 export function parseMessageState(json: string): MessageStateRecord {

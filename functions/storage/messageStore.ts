@@ -3,7 +3,12 @@
  * `state/{caller}/{id}` what is known of it (see messageState.ts). Every change of a state is conditional.
  */
 import type { Readable } from 'node:stream';
-import type { BlobServiceClient, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
+import type {
+  BlobDownloadResponseParsed,
+  BlobServiceClient,
+  BlockBlobClient,
+  ContainerClient,
+} from '@azure/storage-blob';
 import { type MessageStateRecord, parseMessageState } from './messageState.ts';
 
 export const MAIL_CONTAINER = 'mail';
@@ -43,6 +48,8 @@ export interface MessageStore {
   createState(record: MessageStateRecord): Promise<boolean>;
   /** Replaces the record if its ETag is still `etag`; the new state, or undefined when somebody was faster. */
   replaceState(record: MessageStateRecord, etag: string): Promise<StoredState | undefined>;
+  /** Writes `value` under `mark` unless something stands there, and returns what stands there: who was first. */
+  markOnce(mark: string, value: string): Promise<string>;
 }
 
 /** Takes a body in pieces of any size, never holding more than a block of it. */
@@ -55,6 +62,8 @@ export interface BodyWriter {
 /** Bytes staged at a time: a small mail is one request, a large one never held whole. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const DIGEST_METADATA = 'bodysha256';
+/** Where marks stand in the state container; no caller can have this name. */
+const MARKS = '_marks';
 
 /** The store over Azure Blob Storage. The containers must exist: infrastructure makes them. */
 export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
@@ -92,9 +101,7 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
       const blob = state(key);
       const answer = await unlessStatus(404, blob.download());
       if (!answer) return undefined;
-      const chunks: Buffer[] = [];
-      for await (const chunk of answer.readableStreamBody as Readable) chunks.push(chunk as Buffer);
-      return { record: parseMessageState(Buffer.concat(chunks).toString()), etag: answer.etag! };
+      return { record: parseMessageState(await textOf(answer)), etag: answer.etag! };
     },
 
     async createState(record) {
@@ -108,7 +115,19 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
       const answer = await unlessStatus(412, upload(state(record), text, { ifMatch: etag }));
       return answer && { record, etag: answer.etag! };
     },
+
+    async markOnce(mark, value) {
+      const blob = states.getBlockBlobClient(`${MARKS}/${mark}`);
+      if (await unlessStatus(409, upload(blob, value, { ifNoneMatch: '*' }))) return value;
+      return textOf(await blob.download());
+    },
   };
+}
+
+async function textOf(answer: BlobDownloadResponseParsed): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer.readableStreamBody as Readable) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
 }
 
 function blobOf(container: ContainerClient, { caller, id }: MessageKey): BlockBlobClient {

@@ -5,6 +5,9 @@ import { addressPatternSchema } from '../mail/addressPattern.ts';
 
 const CALLER_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** The relay itself, as the caller of its own reports; nobody else can have this name. */
+export const REPORTS_CALLER = 'reports';
+
 /** Caller names are blob path segments: lower-case letters, digits and inner hyphens, at most 63. */
 export function isCallerName(name: string): boolean {
   return CALLER_NAME.test(name);
@@ -27,7 +30,10 @@ const callerSchema = z.strictObject({
 
 /** The CALLERS setting: one rule set per caller name. */
 export const callersSchema = z.record(
-  z.string().regex(CALLER_NAME, 'expected lower-case letters, digits and inner hyphens'),
+  z
+    .string()
+    .regex(CALLER_NAME, 'expected lower-case letters, digits and inner hyphens')
+    .refine((name) => name !== REPORTS_CALLER, `expected another name: ${REPORTS_CALLER} is the relay's own`),
   callerSchema,
 );
 

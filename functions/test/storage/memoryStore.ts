@@ -15,6 +15,7 @@ export interface MemoryStore extends MessageStore {
 export function createMemoryStore(): MemoryStore {
   const bodies: MemoryStore['bodies'] = new Map();
   const states: MemoryStore['states'] = new Map();
+  const marks = new Map<string, string>();
   let version = 0;
   return {
     bodies,
@@ -49,6 +50,10 @@ export function createMemoryStore(): MemoryStore {
       if (states.has(nameOf(record))) return false;
       states.set(nameOf(record), { record: structuredClone(record), etag: `"${++version}"` });
       return true;
+    },
+    async markOnce(mark, value) {
+      if (!marks.has(mark)) marks.set(mark, value);
+      return marks.get(mark)!;
     },
     async replaceState(record, etag) {
       if (states.get(nameOf(record))?.etag !== etag) return undefined;

@@ -32,6 +32,7 @@ export function aRecord(changes: Partial<MessageStateRecord> = {}): MessageState
     reason: null,
     crashes: 0,
     reported: false,
+    digestDue: false,
     traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
     ...changes,
   };
@@ -115,5 +116,12 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
     await put(store, key, [Buffer.from('mine')]);
     assert.ok(await put(store, { ...key, caller: 'other' }, [Buffer.from('theirs')]));
     assert.equal(String(await get(store, key)), 'mine');
+  });
+
+  test(`${name}: of those who mark the same thing, the first one's word stands`, async () => {
+    const [store, mark] = [open(), randomUUID()];
+    assert.equal(await store.markOnce(mark, 'first'), 'first');
+    assert.equal(await store.markOnce(mark, 'second'), 'first');
+    assert.equal(await store.markOnce(mark, 'first'), 'first');
   });
 }
