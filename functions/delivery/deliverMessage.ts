@@ -25,10 +25,13 @@ export interface DeliveryOptions {
   readonly events: RelayEvents;
   /** Names this process in claims. */
   readonly owner: string;
+  /** What this process last knew of the administrator's pause. */
+  readonly pause: { askedAt: number; paused: boolean };
 }
 
 /** How long a claim outlives the longest call, so that a slow answer still finds its claim. */
 const CLAIM_MARGIN_MS = 10_000;
+const PAUSE_ASK_MS = 10_000;
 /** While delivery is paused, wake-ups come back this often. */
 const PAUSED_MS = 60_000;
 /** A wake-up this much early counts as on time: clocks differ a little. */
@@ -36,8 +39,8 @@ const EARLY_MS = 500;
 
 /** Works one wake-up off. Returns when nothing more is to be done for it now; throws only when storage fails. */
 export async function deliverMessage(options: DeliveryOptions, wakeUp: WakeUp): Promise<void> {
-  const { settings, queues, windows } = options;
-  if (settings.DELIVERY === 'paused') return comeBack(queues, DELIVERIES_WAITING, wakeUp, PAUSED_MS);
+  const { queues, windows } = options;
+  if (await isPaused(options)) return comeBack(queues, DELIVERIES_WAITING, wakeUp, PAUSED_MS);
   const permit = windows.take(wakeUp.mailbox);
   if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
   let result: Parameters<Permit['release']>[0] = 'unknown';
@@ -46,6 +49,16 @@ export async function deliverMessage(options: DeliveryOptions, wakeUp: WakeUp): 
   } finally {
     permit.release(result);
   }
+}
+
+/** Paused by the DELIVERY setting, or by an administrator's `messages pause`, which is asked for at most every 10 s. */
+async function isPaused({ settings, store, pause }: DeliveryOptions): Promise<boolean> {
+  if (settings.DELIVERY === 'paused') return true;
+  if (Date.now() > pause.askedAt + PAUSE_ASK_MS) {
+    pause.askedAt = Date.now();
+    pause.paused = await store.isPaused();
+  }
+  return pause.paused;
 }
 
 function comeBack(queues: DeliveryQueues, queue: DeliveryQueueName, wakeUp: WakeUp, delayMs: number): Promise<void> {

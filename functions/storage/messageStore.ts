@@ -9,6 +9,7 @@ import type {
   BlockBlobClient,
   ContainerClient,
 } from '@azure/storage-blob';
+import { isCallerName } from '../wiring/callers.ts';
 import { type MessageStateRecord, parseMessageState } from './messageState.ts';
 
 export const MAIL_CONTAINER = 'mail';
@@ -43,6 +44,8 @@ export interface MessageStore {
   deleteBody(key: MessageKey): Promise<void>;
   /** Every body there is: all unfinished mail, and the odd leftover. */
   listBodies(): AsyncIterable<StoredBody>;
+  /** Every mail that is known of, finished or not: receipts are kept for 35 days. */
+  listStates(): AsyncIterable<MessageKey>;
   readState(key: MessageKey): Promise<StoredState | undefined>;
   /** Creates the record; false when one exists. */
   createState(record: MessageStateRecord): Promise<boolean>;
@@ -50,6 +53,9 @@ export interface MessageStore {
   replaceState(record: MessageStateRecord, etag: string): Promise<StoredState | undefined>;
   /** Writes `value` under `mark` unless something stands there, and returns what stands there: who was first. */
   markOnce(mark: string, value: string): Promise<string>;
+  /** Whether an administrator has paused delivery; every worker asks. */
+  isPaused(): Promise<boolean>;
+  setPaused(paused: boolean): Promise<void>;
 }
 
 /** Takes a body in pieces of any size, never holding more than a block of it. */
@@ -64,6 +70,8 @@ const BLOCK_BYTES = 4 * 1024 * 1024;
 const DIGEST_METADATA = 'bodysha256';
 /** Where marks stand in the state container; no caller can have this name. */
 const MARKS = '_marks';
+/** Stands there while delivery is paused by an administrator. */
+const PAUSED = '_control/paused';
 
 /** The store over Azure Blob Storage. The containers must exist: infrastructure makes them. */
 export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
@@ -97,6 +105,13 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
       }
     },
 
+    async *listStates() {
+      for await (const blob of states.listBlobsFlat()) {
+        const [caller, id] = blob.name.split('/');
+        if (caller && id && isCallerName(caller)) yield { caller, id };
+      }
+    },
+
     async readState(key) {
       const blob = state(key);
       const answer = await unlessStatus(404, blob.download());
@@ -114,6 +129,14 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
       const text = JSON.stringify(record);
       const answer = await unlessStatus(412, upload(state(record), text, { ifMatch: etag }));
       return answer && { record, etag: answer.etag! };
+    },
+
+    isPaused: () => states.getBlobClient(PAUSED).exists(),
+
+    async setPaused(paused) {
+      const blob = states.getBlockBlobClient(PAUSED);
+      if (paused) await upload(blob, JSON.stringify({ since: new Date().toISOString() }), {});
+      else await blob.deleteIfExists();
     },
 
     async markOnce(mark, value) {

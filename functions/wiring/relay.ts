@@ -40,5 +40,6 @@ async function makeRelay(): Promise<Relay> {
     }),
     windows: createMailboxWindows(settings.MAX_INSTANCES),
     owner: `${hostname()}/${process.pid}`,
+    pause: { askedAt: 0, paused: false },
   };
 }

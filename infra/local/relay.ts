@@ -3,8 +3,10 @@
  * them running, and stops them in the opposite order. Each child has an IPC channel to this process and ends by itself,
  * in good order, when that closes: nothing is left behind however this process ends.
  */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LOCAL_STORAGE_FILE } from '../../functions/administration/localStorageFile.ts';
 import { azuriteConnectionString, startAzurite } from './azurite.ts';
 import { type Children, createChildren } from './children.ts';
 import { openDataDirectory } from './dataDirectory.ts';
@@ -83,6 +85,8 @@ export function createRelay(flags: Flags, terminal: (line: string) => void, prog
     );
     const storage = azuriteConnectionString(await azurite.ready);
     await prepareStorageAccount(storage);
+    // For `npm run messages`: Azurite's ports are free ones.
+    await writeFile(join(data.path, LOCAL_STORAGE_FILE), storage);
     const inboxUrl = `http://127.0.0.1:${await sandbox.ready}`;
 
     const settings = {

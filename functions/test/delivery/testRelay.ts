@@ -30,6 +30,7 @@ export async function newRelay(answers: FakeAnswer[], env: Record<string, string
     windows: createMailboxWindows(settings.MAX_INSTANCES),
     events: createRelayEvents((name, _severity, attributes) => void seen.push({ name, attributes }), 'full'),
     owner: 'test/1',
+    pause: { askedAt: 0, paused: false },
   };
   async function accept(changes: Partial<MessageStateRecord> = {}): Promise<MessageStateRecord> {
     const record = aRecord({ size: message.length, ...changes });

@@ -17,6 +17,7 @@ export function createMemoryStore(): MemoryStore {
   const states: MemoryStore['states'] = new Map();
   const marks = new Map<string, string>();
   let version = 0;
+  let paused = false;
   return {
     bodies,
     states,
@@ -44,6 +45,13 @@ export function createMemoryStore(): MemoryStore {
         const [caller, id] = name.split('/') as [string, string];
         yield { caller, id, size: bytes.length, createdAt };
       }
+    },
+    async *listStates() {
+      for (const { record } of [...states.values()]) yield { caller: record.caller, id: record.id };
+    },
+    isPaused: async () => paused,
+    async setPaused(value) {
+      paused = value;
     },
     readState: async (key) => structuredClone(states.get(nameOf(key))),
     async createState(record) {

@@ -124,4 +124,26 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
     assert.equal(await store.markOnce(mark, 'second'), 'first');
     assert.equal(await store.markOnce(mark, 'first'), 'first');
   });
+
+  test(`${name}: listing states names every mail and nothing else that is kept beside them`, async () => {
+    const [store, record] = [open(), aRecord()];
+    await store.createState(record);
+    await store.markOnce(randomUUID(), 'mark');
+    await store.setPaused(true);
+    const listed: MessageKey[] = [];
+    for await (const key of store.listStates()) listed.push(key);
+    assert.ok(listed.some(({ id }) => id === record.id));
+    assert.ok(listed.every(({ caller }) => !caller.startsWith('_')));
+    await store.setPaused(false);
+  });
+
+  test(`${name}: delivery is paused until it is resumed`, async () => {
+    const store = open();
+    assert.equal(await store.isPaused(), false);
+    await store.setPaused(true);
+    assert.equal(await store.isPaused(), true);
+    await store.setPaused(false);
+    await store.setPaused(false);
+    assert.equal(await store.isPaused(), false);
+  });
 }

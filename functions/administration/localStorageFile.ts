@@ -1,0 +1,2 @@
+/** File in the data directory of a running local relay that holds its storage's connection string. */
+export const LOCAL_STORAGE_FILE = 'storage.connection';

@@ -1,0 +1,144 @@
+/**
+ * The thread that reads MIME: a message built to hang or to explode a parser costs this thread, never the process. It
+ * holds no credential and knows no address; it is fed piece by piece and killed when it takes too long.
+ */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { type AttachmentStream, MailParser } from 'mailparser';
+import type { FromThread, PartHead, ThreadTask, ToThread } from './mimeProtocol.ts';
+import { partName } from './partName.ts';
+
+/** Bytes handed over at a time. */
+const HAND_OVER_BYTES = 256 * 1024;
+
+const { bytes: bytesWanted, limits } = workerData as ThreadTask;
+const port = parentPort!;
+const say = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+let answered: ((message: ToThread) => void) | undefined;
+let goOn: (() => void) | undefined;
+port.on('message', (message: ToThread) => {
+  if (message.type === 'goOn') goOn?.();
+  else answered?.(message);
+});
+
+/** A parser that keeps a plain text which stands beside html, instead of dropping it. */
+class PartParser extends MailParser {
+  /** Raw lines of the header of the part that is being read; the parser shows them for the root only. */
+  declare curnode?: { readonly headerLines?: readonly { readonly key: string; readonly line: string }[] };
+
+  override textToHtml(text: string): string {
+    const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+    return `<div style="white-space:pre-wrap">${escaped}</div>`;
+  }
+
+  /** Those lines of the current part's header that may hold a file name. */
+  nameLines(): string[] {
+    const lines = this.curnode?.headerLines ?? [];
+    return lines.filter(({ key }) => key === 'content-disposition' || key === 'content-type').map(({ line }) => line);
+  }
+}
+
+// Everything that costs more than a pass over the bytes is off: the conversions between html and text are where a few
+// kilobytes can keep a parser busy for minutes. Attached messages stay attachments.
+const parser = new PartParser({
+  skipHtmlToText: true,
+  skipImageLinks: true,
+  skipTextLinks: true,
+  checksumAlgo: false,
+  ignoreEmbedded: true,
+  keepDeliveryStatus: true,
+  maxChildNodes: limits.parts,
+  maxHeadSize: limits.headerBytes,
+});
+
+let insidePart = false;
+let outside = 0;
+
+async function* pieces(): AsyncGenerator<Buffer> {
+  for (;;) {
+    const reply = new Promise<ToThread>((resolve) => {
+      answered = resolve;
+    });
+    say({ type: 'want' });
+    const message = await reply;
+    if (message.type !== 'piece') return;
+    if (!insidePart) outside += message.bytes.length;
+    if (outside > limits.bodyBytes) throw new Error(`More than ${limits.bodyBytes} bytes are in no attachment.`);
+    yield Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.length);
+  }
+}
+
+/** Hands a part's bytes over in large pieces, each only when the one before is dealt with. */
+function createHandOver() {
+  let piece = new Uint8Array(HAND_OVER_BYTES);
+  let filled = 0;
+  async function flush(): Promise<void> {
+    if (filled === 0) return;
+    const dealtWith = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    say({ type: 'bytes', bytes: piece.subarray(0, filled) }, [piece.buffer]);
+    piece = new Uint8Array(HAND_OVER_BYTES);
+    filled = 0;
+    await dealtWith;
+  }
+  return {
+    async write(chunk: Buffer): Promise<void> {
+      for (let at = 0; at < chunk.length; ) {
+        const taken = chunk.copy(piece, filled, at, at + HAND_OVER_BYTES - filled);
+        at += taken;
+        filled += taken;
+        if (filled === HAND_OVER_BYTES) await flush();
+      }
+    },
+    flush,
+  };
+}
+
+function headOf(part: AttachmentStream): PartHead {
+  const type = part.headers.get('content-type') as { value?: unknown; params?: Record<string, string> } | undefined;
+  const encoding = part.headers.get('content-transfer-encoding');
+  return {
+    name: partName(part.filename || '', parser.nameLines()),
+    contentType: typeof type?.value === 'string' ? type.value.toLowerCase().trim() : '',
+    contentId: part.cid ?? '',
+    disposition: part.contentDisposition || '',
+    encoding: typeof encoding === 'string' ? encoding.toLowerCase().trim() : '',
+    scheduling: type?.params?.method !== undefined,
+  };
+}
+
+async function readPart(part: AttachmentStream): Promise<void> {
+  insidePart = true;
+  say({ type: 'part', part: headOf(part) });
+  const hash = createHash('sha256');
+  const handOver = createHandOver();
+  let size = 0;
+  for await (const chunk of part.content as Readable) {
+    hash.update(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (bytesWanted) await handOver.write(chunk as Buffer);
+  }
+  await handOver.flush();
+  insidePart = false;
+  say({ type: 'partEnd', size, sha256: hash.digest('hex') });
+  part.release();
+}
+
+async function readParts(): Promise<void> {
+  for await (const part of parser as AsyncIterable<AttachmentStream | { type: 'text'; text?: string; html?: string }>) {
+    if (part.type === 'attachment') await readPart(part);
+    else say({ type: 'body', text: part.text ?? '', html: part.html ?? '' });
+  }
+}
+
+try {
+  await Promise.all([pipeline(Readable.from(pieces()), parser), readParts()]);
+  say({ type: 'done' });
+} catch (error) {
+  say({ type: 'gaveUp', reason: error instanceof Error ? error.message : String(error) });
+}
+port.close();
