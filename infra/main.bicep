@@ -109,7 +109,7 @@ param privateNetwork bool = false
 @description('Address range of that network, at least a /24.')
 param networkAddressPrefix string = '10.71.0.0/24'
 
-@description('Group (object id) whose members may read the state records, for the messages command. Empty: nobody.')
+@description('Group (object id) whose members may read the state records (messages list --all, find, show). Empty: nobody.')
 param operatorGroupId string = ''
 
 // ---- What the administrator sees -----------------------------------------------------------------------------------
@@ -290,8 +290,8 @@ output RELAY_CLIENT_ID string = identity.outputs.clientId
 @description('Name of the identity, as Entra and Exchange show it.')
 output RELAY_IDENTITY_NAME string = identity.outputs.name
 
-@description('Blob endpoint of the mail\'s storage account, for the messages command.')
-output RELAY_MAIL_BLOBS string = mailStorage.outputs.blobEndpoint
+@description('Storage account of the mail, for the messages command.')
+output RELAY_MAIL_ACCOUNT string = mailStorage.outputs.name
 
 @description('Function app, for the deployment.')
 output AZURE_FUNCTION_NAME string = functionApp.outputs.name

@@ -61,7 +61,7 @@ describe('The compiled template', { skip: !compiler && 'there is no Bicep compil
       'AZURE_RESOURCE_GROUP',
       'RELAY_CLIENT_ID',
       'RELAY_IDENTITY_NAME',
-      'RELAY_MAIL_BLOBS',
+      'RELAY_MAIL_ACCOUNT',
       'RELAY_PRINCIPAL_ID',
       'RELAY_URL',
     ]);
