@@ -2,7 +2,12 @@
  * A wake-up comes in; the state record says what is to be done: nothing, wait, or claim the mail, hand it to Graph and
  * write down what came of it. However often and in whatever order wake-ups come, a mail is claimed by one of them.
  */
-import { DELIVERIES_WAITING, type DeliveryQueueName, type DeliveryQueues } from '../storage/deliveryQueue.ts';
+import {
+  DELIVERIES_LARGE,
+  DELIVERIES_WAITING,
+  type DeliveryQueueName,
+  type DeliveryQueues,
+} from '../storage/deliveryQueue.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageKey, MessageStore, StoredState } from '../storage/messageStore.ts';
 import type { WakeUp } from '../storage/wakeUp.ts';
@@ -11,7 +16,8 @@ import type { Settings } from '../wiring/settings.ts';
 import { composeMime } from './composeMime.ts';
 import type { GraphClient } from './graphClient.ts';
 import type { GraphOutcome } from './graphOutcome.ts';
-import type { MailboxWindows, Permit } from './mailboxWindows.ts';
+import { goesAsDraft, handOverAsDraft } from './large/goesAsDraft.ts';
+import type { CallResult, MailboxWindows, Permit, Place } from './mailboxWindows.ts';
 import { resolveDoubt } from './resolveDoubt.ts';
 import { sendMail } from './sendMail.ts';
 import { settle } from './settle.ts';
@@ -33,7 +39,7 @@ export interface DeliveryOptions {
 const CLAIM_MARGIN_MS = 10_000;
 const PAUSE_ASK_MS = 10_000;
 /** While delivery is paused, wake-ups come back this often. */
-const PAUSED_MS = 60_000;
+export const PAUSED_MS = 60_000;
 /** A wake-up this much early counts as on time: clocks differ a little. */
 const EARLY_MS = 500;
 
@@ -41,18 +47,17 @@ const EARLY_MS = 500;
 export async function deliverMessage(options: DeliveryOptions, wakeUp: WakeUp): Promise<void> {
   const { queues, windows } = options;
   if (await isPaused(options)) return comeBack(queues, DELIVERIES_WAITING, wakeUp, PAUSED_MS);
-  const permit = windows.take(wakeUp.mailbox);
-  if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
-  let result: Parameters<Permit['release']>[0] = 'unknown';
+  const place = windows.enter(wakeUp.mailbox);
+  if ('comeBackInMs' in place) return comeBack(queues, DELIVERIES_WAITING, wakeUp, place.comeBackInMs);
   try {
-    result = await attempt(options, wakeUp);
+    await attempt(options, wakeUp, place);
   } finally {
-    permit.release(result);
+    place.leave();
   }
 }
 
 /** Paused by the DELIVERY setting, or by an administrator's `messages pause`, which is asked for at most every 10 s. */
-async function isPaused({ settings, store, pause }: DeliveryOptions): Promise<boolean> {
+export async function isPaused({ settings, store, pause }: DeliveryOptions): Promise<boolean> {
   if (settings.DELIVERY === 'paused') return true;
   if (Date.now() > pause.askedAt + PAUSE_ASK_MS) {
     pause.askedAt = Date.now();
@@ -65,29 +70,33 @@ function comeBack(queues: DeliveryQueues, queue: DeliveryQueueName, wakeUp: Wake
   return queues.wakeUp(queue, wakeUp, delayMs);
 }
 
-async function attempt(options: DeliveryOptions, wakeUp: WakeUp): Promise<'clean' | 'throttled' | 'unknown'> {
+async function attempt(options: DeliveryOptions, wakeUp: WakeUp, place: Place): Promise<void> {
   const { store, queues, events, settings } = options;
   const key: MessageKey = { caller: wakeUp.caller, id: wakeUp.id };
   const found = await store.readState(key);
   if (!found) {
     events.trouble('A wake-up names a mail that is not there. It is dropped.', { ...key });
-    return 'unknown';
+    return;
   }
   const { record } = found;
-  if (record.state === 'sent' || record.state === 'held' || record.state === 'failed') return 'unknown';
+  if (record.state === 'sent' || record.state === 'held' || record.state === 'failed') return;
 
   const now = Date.now();
   const waitMs = Date.parse((record.state === 'sending' ? record.claim?.until : record.due) ?? '') - now;
   if (waitMs > EARLY_MS) {
     await comeBack(queues, DELIVERIES_WAITING, wakeUp, waitMs);
-    return 'unknown';
+    return;
+  }
+  if (goesAsDraft(record, settings)) {
+    await comeBack(queues, DELIVERIES_LARGE, wakeUp, 0);
+    return;
   }
   if (record.state === 'sending') {
     // The claim's owner died, or lost its way, between our claim and its answer: the mail may have been sent.
     const reason = 'ClaimExpired: the process that was sending the mail ended before it wrote down what came of it.';
     if (settings.AMBIGUOUS_SEND !== 'resend') {
       await settle(options, found, { kind: 'retry', class: 'ambiguous', reason }, {});
-      return 'unknown';
+      return;
     }
     events.duplicateRisk(record, reason);
   }
@@ -95,21 +104,39 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp): Promise<'clean
   const body = await store.openBody(key);
   if (!body) return bodyMissing(options, key);
   const composition = await composeMime(record, body, settings);
+  if (composition.kind === 'large' && settings.LARGE_MAIL === 'on') {
+    await handOverAsDraft(options, found);
+    return;
+  }
   if (composition.kind !== 'mime') {
     await settle(options, found, impossible(composition), {});
-    return 'unknown';
+    return;
   }
-  if (record.doubt) {
-    if ((await resolveDoubt(options, found, composition.mime)) === 'settled') return 'unknown';
-    events.duplicateRisk(record, record.reason ?? 'The last attempt ended unknown.');
+  const permit = place.take();
+  if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
+  const call = await callGraph(options, found, composition.mime, permit);
+  if (call) await settle(options, call.claimed, call.outcome, { ...call.trace });
+}
+
+/** Claims the mail and hands it to Graph under a permit; undefined when there was nothing to hand over after all. */
+async function callGraph(options: DeliveryOptions, found: StoredState, mime: Buffer, permit: Permit) {
+  const { record } = found;
+  let result: CallResult = 'unknown';
+  try {
+    if (record.doubt) {
+      if ((await resolveDoubt(options, found, mime)) === 'settled') return undefined;
+      options.events.duplicateRisk(record, record.reason ?? 'The last attempt ended unknown.');
+    }
+    const claimed = await claim(options, found);
+    // Somebody was faster: the mail is theirs.
+    if (!claimed) return undefined;
+    const { outcome, trace } = await sendMail(options.graph, record.mailbox, mime);
+    if (outcome.kind === 'accepted') result = 'clean';
+    else if (outcome.kind === 'retry' && outcome.class === 'throttled') result = 'throttled';
+    return { claimed, outcome, trace };
+  } finally {
+    permit.release(result);
   }
-  const claimed = await claim(options, found);
-  // Somebody was faster: the mail is theirs.
-  if (!claimed) return 'unknown';
-  const { outcome, trace } = await sendMail(options.graph, record.mailbox, composition.mime);
-  await settle(options, claimed, outcome, { ...trace });
-  if (outcome.kind === 'accepted') return 'clean';
-  return outcome.kind === 'retry' && outcome.class === 'throttled' ? 'throttled' : 'unknown';
 }
 
 /** Writes the claim; from here until {@link settle} the outcome is unknown to everybody else. */
@@ -122,18 +149,19 @@ function claim({ store, settings, owner }: DeliveryOptions, { record, etag }: St
     ...record,
     state: 'sending',
     attempts: attempt,
+    doubt: null,
     claim: { owner, since, until, attempt },
   };
   return store.replaceState(next, etag);
 }
 
-async function bodyMissing(options: DeliveryOptions, key: MessageKey): Promise<'unknown'> {
+async function bodyMissing(options: DeliveryOptions, key: MessageKey): Promise<void> {
   // A twin may have sent the mail and deleted the body since the state was read.
   const again = await options.store.readState(key);
-  if (again?.record.state !== 'accepted') return 'unknown';
+  if (again?.record.state !== 'accepted') return;
   const reason = 'The stored message is gone. It cannot be sent.';
   await settle(options, again, { kind: 'reject', code: 'BodyMissing', reason }, {});
-  return 'unknown';
+  return;
 }
 
 function impossible(

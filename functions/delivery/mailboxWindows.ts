@@ -9,26 +9,47 @@
 const GRAPH_CONCURRENCY = 4;
 /** Clean calls after which the window grows by one. */
 const CLEAN_CALLS = 40;
+/** Places per permit: while one mail is being sent, this many others are read or written down. */
+const PLACES_PER_PERMIT = 4;
 /** Weight of the newest measurement in the rate. */
 const SMOOTHING = 0.2;
 /** Mailboxes not used for this long are forgotten. */
 const FORGET_MS = 15 * 60_000;
 
+/** The right to make one call to Graph for the mailbox. */
 export interface Permit {
   /** Gives the permit back: `clean` widens the window in time, `throttled` halves it, `unknown` leaves it. */
-  release(result: 'clean' | 'throttled' | 'unknown'): void;
+  release(result: CallResult): void;
+}
+export type CallResult = 'clean' | 'throttled' | 'unknown';
+
+/** Not now: come back in so many milliseconds. */
+export interface NotNow {
+  readonly comeBackInMs: number;
+}
+
+/** A place among those who get mail of the mailbox ready; a few more than may call at once, so that calls follow closely. */
+export interface Place {
+  take(): Permit | NotNow;
+  leave(): void;
 }
 
 export interface MailboxWindows {
-  /** A permit, or how many milliseconds to come back in. */
-  take(mailbox: string): Permit | { readonly comeBackInMs: number };
-  /** No permits for this mailbox for a while. */
+  /** A place, or when to come back. Asking costs nothing, so ask before anything is read. */
+  enter(mailbox: string): Place | NotNow;
+  /** A permit without a place, for one of the many calls that a large mail takes. */
+  take(mailbox: string): Permit | NotNow;
+  /** No places for this mailbox for a while. */
   park(mailbox: string, ms: number): void;
 }
 
 interface Window {
+  /** Calls that may run at once. */
   size: number;
+  /** Calls that run. */
   busy: number;
+  /** Places that are given out. */
+  inside: number;
   clean: number;
   parkedUntil: number;
   /** When the last place in line that was given out is due. */
@@ -48,7 +69,7 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
     let window = windows.get(key);
     if (!window) {
       forgetIdle();
-      window = { size: share, busy: 0, clean: 0, parkedUntil: 0, next: 0, callMs: 500, usedAt: 0 };
+      window = { size: share, busy: 0, inside: 0, clean: 0, parkedUntil: 0, next: 0, callMs: 500, usedAt: 0 };
       windows.set(key, window);
     }
     window.usedAt = now();
@@ -56,34 +77,43 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
   }
 
   function forgetIdle(): void {
-    for (const [key, { busy, parkedUntil, usedAt }] of windows)
-      if (busy === 0 && Math.max(parkedUntil, usedAt) < now() - FORGET_MS) windows.delete(key);
+    for (const [key, { inside, parkedUntil, usedAt }] of windows)
+      if (inside === 0 && Math.max(parkedUntil, usedAt) < now() - FORGET_MS) windows.delete(key);
+  }
+
+  /** The slot clock: places in line one call apart, so that those who come back do not come back together. */
+  function notNow(window: Window): NotNow {
+    window.next = Math.max(now(), window.next, window.parkedUntil) + window.callMs / window.size;
+    return { comeBackInMs: window.next - now() };
+  }
+
+  function take(window: Window): Permit | NotNow {
+    const began = now();
+    if (began < window.parkedUntil || window.busy >= window.size) return notNow(window);
+    window.busy++;
+    return {
+      release(result) {
+        window.busy--;
+        window.callMs += SMOOTHING * (now() - began - window.callMs);
+        if (result === 'throttled') {
+          window.size = Math.max(1, Math.floor(window.size / 2));
+          window.clean = 0;
+        } else if (result === 'clean' && ++window.clean >= CLEAN_CALLS && window.size < GRAPH_CONCURRENCY) {
+          window.size++;
+          window.clean = 0;
+        }
+      },
+    };
   }
 
   return {
-    take(mailbox) {
+    enter(mailbox) {
       const window = windowOf(mailbox);
-      const began = now();
-      if (began < window.parkedUntil || window.busy >= window.size) {
-        // The slot clock: places in line one call apart, so that those who come back do not come back together.
-        window.next = Math.max(began, window.next, window.parkedUntil) + window.callMs / window.size;
-        return { comeBackInMs: window.next - began };
-      }
-      window.busy++;
-      return {
-        release(result) {
-          window.busy--;
-          window.callMs += SMOOTHING * (now() - began - window.callMs);
-          if (result === 'throttled') {
-            window.size = Math.max(1, Math.floor(window.size / 2));
-            window.clean = 0;
-          } else if (result === 'clean' && ++window.clean >= CLEAN_CALLS && window.size < GRAPH_CONCURRENCY) {
-            window.size++;
-            window.clean = 0;
-          }
-        },
-      };
+      if (now() < window.parkedUntil || window.inside >= window.size * PLACES_PER_PERMIT) return notNow(window);
+      window.inside++;
+      return { take: () => take(window), leave: () => void window.inside-- };
     },
+    take: (mailbox) => take(windowOf(mailbox)),
     park(mailbox, ms) {
       const window = windowOf(mailbox);
       window.parkedUntil = Math.max(window.parkedUntil, now() + ms);

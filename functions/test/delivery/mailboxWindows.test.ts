@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMailboxWindows, type NotNow, type Permit, type Place } from '../../delivery/mailboxWindows.ts';
+
+const place = (given: Place | NotNow): Place => {
+  assert.ok('take' in given, 'expected a place');
+  return given;
+};
+const permit = (given: Permit | NotNow): Permit => {
+  assert.ok('release' in given, 'expected a permit');
+  return given;
+};
+const wait = (given: Place | Permit | NotNow): number => {
+  assert.ok('comeBackInMs' in given, 'expected a time to come back');
+  return given.comeBackInMs;
+};
+
+test("a process starts with its share of Graph's four calls per mailbox", () => {
+  for (const [instances, share] of [
+    [1, 4],
+    [2, 2],
+    [3, 1],
+    [4, 1],
+    [40, 1],
+  ] as const) {
+    const windows = createMailboxWindows(instances);
+    for (let i = 0; i < share; i++) permit(place(windows.enter('a@b')).take());
+    wait(place(windows.enter('a@b')).take());
+  }
+});
+
+test('the window grows by one after 40 clean calls, up to 4, and halves on a 429', () => {
+  const windows = createMailboxWindows(4);
+  const inWindow = () => {
+    const permits: Permit[] = [];
+    const places: Place[] = [];
+    for (;;) {
+      const entered = windows.enter('a@b');
+      if (!('take' in entered)) break;
+      places.push(entered);
+      const taken = entered.take();
+      if (!('release' in taken)) break;
+      permits.push(taken);
+    }
+    for (const each of permits) each.release('unknown');
+    for (const each of places) each.leave();
+    return permits.length;
+  };
+  const call = (result: 'clean' | 'throttled', times = 1) => {
+    for (let i = 0; i < times; i++) {
+      const entered = place(windows.enter('a@b'));
+      permit(entered.take()).release(result);
+      entered.leave();
+    }
+  };
+  assert.equal(inWindow(), 1);
+  call('clean', 39);
+  assert.equal(inWindow(), 1);
+  call('clean');
+  assert.equal(inWindow(), 2);
+  call('clean', 200);
+  assert.equal(inWindow(), 4);
+  call('throttled');
+  assert.equal(inWindow(), 2);
+  call('throttled', 3);
+  assert.equal(inWindow(), 1);
+});
+
+test('who gets no permit is told to come back one call after the one before', () => {
+  let now = 1000;
+  const windows = createMailboxWindows(4, () => now);
+  const first = place(windows.enter('a@b'));
+  const running = permit(first.take());
+  now += 100;
+  running.release('clean');
+  permit(first.take());
+  const waits = [1, 2, 3].map(() => wait(first.take()));
+  assert.ok(waits[0]! > 0);
+  assert.equal(Math.round(waits[2]! - waits[1]!), Math.round(waits[1]! - waits[0]!));
+});
+
+test('a parked mailbox gives no place until its time has come; its neighbour does', () => {
+  let now = 1000;
+  const windows = createMailboxWindows(4, () => now);
+  windows.park('a@b', 60_000);
+  assert.ok(wait(windows.enter('A@B')) >= 60_000);
+  place(windows.enter('c@b'));
+  now += 60_000;
+  place(windows.enter('a@b'));
+});
+
+test('mailboxes that are not used are forgotten', () => {
+  let now = 1000;
+  const windows = createMailboxWindows(4, () => now);
+  const used = place(windows.enter('a@b'));
+  for (let i = 0; i < 40; i++) permit(used.take()).release('clean');
+  used.leave();
+  now += 16 * 60_000;
+  windows.enter('c@b');
+  const again = place(windows.enter('a@b'));
+  permit(again.take());
+  wait(again.take());
+});
