@@ -1,11 +1,16 @@
 // The edge put together: spool, forwarder, listeners; started and stopped in order.
+import { join } from 'node:path';
 import type { EdgeConfig } from './config/configSchema.ts';
 import type { Report } from './events.ts';
 import { createForwarder } from './forward/forwarder.ts';
 import { createHttpClient } from './forward/httpExchange.ts';
 import { createRelayClient } from './forward/relayClient.ts';
+import { createInventory, readInventory } from './inventory.ts';
+import { createAuthBans } from './policy/authBans.ts';
+import { createRateLimit } from './policy/rateLimit.ts';
 import { createConnectionCount } from './smtp/connectionCount.ts';
-import { createSmtpListener } from './smtp/smtpListener.ts';
+import { createRepeats } from './smtp/repeats.ts';
+import { createSmtpListener, type SharedParts, type SmtpListener } from './smtp/smtpListener.ts';
 import { openDiskSpool } from './spool/diskSpool.ts';
 import { createSteadyClock } from './steadyClock.ts';
 import { edgeVersion } from './version.ts';
@@ -13,6 +18,9 @@ import { edgeVersion } from './version.ts';
 /** How long a message being received, and one being forwarded, may take to finish when the edge stops. */
 const RECEIVE_GRACE_MS = 8000;
 const FORWARD_GRACE_MS = 8000;
+
+/** How often the inventory of devices is written, in milliseconds. */
+const SAVE_INVENTORY_MS = 30_000;
 
 /** A running edge. */
 export interface Edge {
@@ -47,29 +55,49 @@ export async function startEdge(config: EdgeConfig, relayKey: string, report: Re
   });
   const client = createRelayClient({ http, now, authorization: async () => `Bearer ${relayKey}` });
   const forwarder = createForwarder({ spool, client, parallel: config.relay.parallel, report, now });
-  const connections = createConnectionCount(config.limits);
-  const listeners = config.listeners.map((listener) =>
-    createSmtpListener({ listener, config, spool, report, now, connections }),
-  );
+  const inventoryFile = join(directory, 'devices.json');
+  const inventory = createInventory(now, await readInventory(inventoryFile));
+  const saveInventory = () =>
+    inventory.save(inventoryFile).catch((error: unknown) => report('edge.spoolError', { reason: String(error) }));
+  const inventoryTimer = setInterval(saveInventory, SAVE_INVENTORY_MS).unref();
+  const shared: SharedParts = {
+    config,
+    spool,
+    report,
+    now,
+    inventory,
+    connections: createConnectionCount(config.limits),
+    repeats: createRepeats(config.limits.repeatMinutes * 60_000),
+    rates: createRateLimit(),
+    bans: createAuthBans(config.limits.authFailures),
+  };
+
+  const listeners: SmtpListener[] = [];
+
+  async function letGo(receiveGraceMs: number): Promise<void> {
+    await Promise.all(listeners.map((listener) => listener.close(receiveGraceMs)));
+    await forwarder.stop(FORWARD_GRACE_MS);
+    http.close();
+    clearInterval(inventoryTimer);
+    await saveInventory();
+    await spool.close();
+  }
 
   async function stop(signal: string): Promise<void> {
     report('edge.stopping', { signal });
-    await Promise.all(listeners.map((listener) => listener.close(RECEIVE_GRACE_MS)));
-    await forwarder.stop(FORWARD_GRACE_MS);
-    http.close();
-    await spool.close();
+    await letGo(RECEIVE_GRACE_MS);
     report('edge.stopped', { queued: spool.counts().queued });
   }
 
   try {
-    for (const [i, listener] of listeners.entries()) {
+    for (const { tls, auth, clients, ...rest } of config.listeners) {
+      const listener = createSmtpListener({ tls, auth, clients, ...rest }, shared);
+      listeners.push(listener);
       const { address, port } = await listener.listen();
-      report('edge.listening', { address, port, clients: config.listeners[i]!.clients });
+      report('edge.listening', { address, port, tls, auth, clients });
     }
   } catch (error) {
-    await Promise.all(listeners.map((listener) => listener.close(0)));
-    http.close();
-    await spool.close();
+    await letGo(0);
     throw error;
   }
   forwarder.start();

@@ -9,7 +9,7 @@ interface About {
 export interface EdgeEvents {
   'edge.starting': { version: string; node: string; name: string; spool: string; relay: string };
   'edge.recovered': { queued: number; failed: number; swept: number; milliseconds: number };
-  'edge.listening': { address: string; port: number; clients: readonly string[] };
+  'edge.listening': { address: string; port: number; tls: string; auth: string; clients: readonly string[] };
   'edge.ready': Record<string, never>;
   'edge.refusedConnection': { address: string; reason: string };
   'edge.connectionError': { address: string; code: string };
@@ -17,11 +17,18 @@ export interface EdgeEvents {
     address: string;
     helo: string;
     tls: string;
+    user: string;
     bytes: number;
     recipients: number;
     milliseconds: number;
   };
   'edge.rejected': { address: string; code: number; reason: string };
+  'edge.repeated': About & { address: string };
+  'edge.loggedIn': { address: string; user: string; mechanism: string };
+  'edge.loginFailed': { address: string; banned: boolean };
+  'edge.tooSlow': { address: string; reason: string; hint?: string };
+  'edge.certificateReloaded': { file: string };
+  'edge.certificateExpiring': { file: string; daysLeft: number };
   'edge.clientGone': { address: string; bytes: number };
   'edge.forwarded': About & { attempts: number; bytes: number; waitedSeconds: number; milliseconds: number };
   'edge.retrying': About & { attempts: number; inSeconds: number; reason: string };

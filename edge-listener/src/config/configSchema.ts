@@ -1,5 +1,7 @@
 // The shape of the configuration file, its defaults and what each value may be.
 import { z } from 'zod';
+import { addressRuleProblem } from '../policy/addressRules.ts';
+import { passwordHashProblem } from '../policy/passwordHash.ts';
 import { networkProblem } from './clientNetworks.ts';
 import { relayUrlProblem } from './relayUrl.ts';
 
@@ -10,20 +12,89 @@ const wholeNumber = (from: number, to: number) => {
 
 const text = (what: string) => z.string({ error: `expected ${what}` }).min(1, { error: `expected ${what}` });
 
-const network = z.string({ error: 'expected a network' }).superRefine((value, context) => {
-  const problem = networkProblem(value);
-  if (problem) context.addIssue({ code: 'custom', message: problem, input: value });
+/** A text that `problemOf` has nothing to say about. */
+const checked = (what: string, problemOf: (value: string) => string | undefined) =>
+  z.string({ error: `expected ${what}` }).superRefine((value, context) => {
+    const problem = problemOf(value);
+    if (problem) context.addIssue({ code: 'custom', message: problem, input: value });
+  });
+
+const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, { error: `expected one of ${values.join(', ')}` });
+
+const yesOrNo = z.boolean({ error: 'expected true or false' });
+const network = checked('a network', networkProblem);
+const networks = z.array(network, { error: 'expected a list of networks' });
+const addressRules = z.array(checked('a rule', addressRuleProblem), { error: 'expected a list of rules' });
+const senders = addressRules
+  .optional()
+  .meta({ description: 'Senders allowed, in the envelope and in From and Sender: "*", "@example.com", an address.' });
+const recipients = addressRules.optional().meta({ description: 'Recipients allowed, written like senders.' });
+const domain = z.string().regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, { error: 'expected a domain such as example.com' });
+
+const certificate = z.strictObject({
+  certificateFile: text('a PEM file').meta({ description: 'Certificate and its chain, PEM.' }),
+  keyFile: text('a PEM file').meta({ description: 'Private key, PEM.' }),
 });
 
-const listener = z.strictObject({
-  host: text('an address of this machine to listen on, such as 0.0.0.0 or 192.168.10.5').meta({
-    description: 'Address of this machine to listen on.',
+const listener = z
+  .strictObject({
+    host: text('an address of this machine to listen on, such as 0.0.0.0 or 192.168.10.5').meta({
+      description: 'Address of this machine to listen on.',
+    }),
+    port: wholeNumber(0, 65535).meta({ description: 'TCP port; 0 takes any free one.' }),
+    clients: networks
+      .min(1, { error: 'expected at least one network: a listener that serves everyone would be an open relay' })
+      .meta({ description: 'Networks (CIDR) that may connect. Everyone else is refused.' }),
+    tls: oneOf(['none', 'starttls', 'implicit', 'auto'])
+      .default('none')
+      .meta({ description: 'auto: plain, STARTTLS and TLS from the first byte on one port.' }),
+    certificate: certificate.optional().meta({ description: 'Certificate of this listener; else the common one.' }),
+    legacyTls: yesOrNo
+      .default(false)
+      .meta({ description: 'Also TLS 1.0 and 1.1 with old ciphers, for devices that know nothing newer.' }),
+    auth: oneOf(['none', 'optional', 'required']).default('none').meta({ description: 'Login with PLAIN or LOGIN.' }),
+    authBeforeTls: yesOrNo
+      .default(false)
+      .meta({ description: 'Take passwords without TLS. Anyone on the network can read them.' }),
+    senders,
+    recipients,
+  })
+  .superRefine((value, context) => {
+    const say = (path: string, message: string, input: unknown) =>
+      context.addIssue({ code: 'custom', path: [path], message, input });
+    if (value.legacyTls && value.clients.some((one) => /\/0$/.test(one)))
+      say('legacyTls', 'expected clients to name the networks of the old devices, not everyone', true);
+    if (value.legacyTls && value.tls === 'none') say('legacyTls', 'expected tls to be other than none', true);
+    if (value.auth !== 'none' && value.tls === 'none' && !value.authBeforeTls)
+      say('auth', 'expected tls other than none, or authBeforeTls: true to take passwords in the clear', value.auth);
+  });
+
+const user = z.strictObject({
+  name: text('a user name'),
+  passwordHash: checked('a hash', passwordHashProblem).meta({
+    description: 'Made by "edge-listener hash-password".',
   }),
-  port: wholeNumber(0, 65535).meta({ description: 'TCP port; 0 takes any free one.' }),
-  clients: z
-    .array(network, { error: 'expected a list of networks' })
-    .min(1, { error: 'expected at least one network: a listener that serves everyone would be an open relay' })
-    .meta({ description: 'Networks (CIDR) that may connect. Everyone else is refused.' }),
+  senders,
+  recipients,
+});
+
+const device = z.strictObject({
+  name: text('a name').meta({ description: 'What people call it; shown in the inventory.' }),
+  clients: networks.min(1, { error: 'expected at least one address or network' }).meta({
+    description: 'Address or networks of the device or devices. The first entry that fits a client counts.',
+  }),
+  sender: checked('an address', (value) =>
+    /^[^\s@<>]+@[a-z0-9_.-]+$/i.test(value) ? undefined : 'expected an address',
+  )
+    .optional()
+    .meta({ description: 'Envelope sender of its mail, whatever it says itself.' }),
+  senders,
+  recipients,
+  bareLfEnd: yesOrNo.default(false).meta({ description: 'It ends its messages with LF . LF instead of CRLF . CRLF.' }),
+  messagesPerMinute: wholeNumber(0, 100_000)
+    .optional()
+    .meta({ description: 'Messages a minute; 0 for no limit. Beyond it the device is told to come back later.' }),
 });
 
 const spool = z.strictObject({
@@ -37,13 +108,9 @@ const spool = z.strictObject({
 });
 
 const relay = z.strictObject({
-  url: z
-    .string({ error: 'expected the base URL of the function app' })
-    .superRefine((value, context) => {
-      const problem = relayUrlProblem(value);
-      if (problem) context.addIssue({ code: 'custom', message: problem, input: value });
-    })
-    .meta({ description: 'Base URL of the function app, without /api.' }),
+  url: checked('the base URL of the function app', relayUrlProblem).meta({
+    description: 'Base URL of the function app, without /api.',
+  }),
   keyVariable: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of an environment variable' })
@@ -59,29 +126,69 @@ const limits = z
       .default(50)
       .meta({ description: 'Connections at once from one address; 0 for no limit.' }),
     recipients: wholeNumber(1, 1000).default(500).meta({ description: 'Recipients of one message.' }),
+    messagesPerMinute: wholeNumber(0, 100_000)
+      .default(0)
+      .meta({ description: 'Messages a minute from one address; 0 for no limit.' }),
+    messagesPerConnection: wholeNumber(1, 1_000_000).default(1000).meta({ description: 'Messages on one connection.' }),
+    errorsPerConnection: wholeNumber(1, 10_000)
+      .default(20)
+      .meta({ description: 'Refusals before the connection ends.' }),
+    authFailures: wholeNumber(0, 1000)
+      .default(3)
+      .meta({ description: 'Wrong passwords before an address is banned for a while, ever longer; 0 never bans.' }),
+    commandSeconds: wholeNumber(5, 3600).default(300).meta({ description: 'Longest wait for the next command.' }),
+    messageSeconds: wholeNumber(30, 86_400).default(3600).meta({ description: 'Longest time for one message.' }),
+    minBytesPerSecond: wholeNumber(0, 1_000_000)
+      .default(100)
+      .meta({ description: 'Slowest message, averaged over a minute or more; 0 for no limit.' }),
+    repeatMinutes: wholeNumber(0, 1440).default(10).meta({
+      description: 'A message repeated by a device within this time, because its answer got lost, goes once.',
+    }),
   })
   .prefault({});
 
 /** The configuration file. Every default is here. */
-export const configSchema = z.strictObject({
-  name: z
-    .string({ error: 'expected a name' })
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-      error: 'expected 1 to 63 letters, digits, dots, hyphens or underscores',
-    })
-    .meta({ description: 'Name of this edge, unique among the edges of one function app.' }),
-  spool,
-  relay,
-  maxMessageBytes: wholeNumber(1000, 150_000_000)
-    .default(35_000_000)
-    .meta({ description: 'Largest message in bytes; SIZE of EHLO.' }),
-  listeners: z
-    .array(listener, { error: 'expected a list of listeners' })
-    .min(1, { error: 'expected at least one listener' }),
-  limits,
-});
+export const configSchema = z
+  .strictObject({
+    name: z
+      .string({ error: 'expected a name' })
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+        error: 'expected 1 to 63 letters, digits, dots, hyphens or underscores',
+      })
+      .meta({ description: 'Name of this edge, unique among the edges of one function app.' }),
+    spool,
+    relay,
+    maxMessageBytes: wholeNumber(1000, 150_000_000)
+      .default(35_000_000)
+      .meta({ description: 'Largest message in bytes; SIZE of EHLO.' }),
+    defaultDomain: domain.optional().meta({ description: 'Completes addresses without a domain, such as <printer>.' }),
+    certificate: certificate.optional().meta({ description: 'Certificate of every listener without its own.' }),
+    listeners: z
+      .array(listener, { error: 'expected a list of listeners' })
+      .min(1, { error: 'expected at least one listener' }),
+    users: z.array(user, { error: 'expected a list of users' }).default([]),
+    devices: z.array(device, { error: 'expected a list of devices' }).default([]),
+    limits,
+  })
+  .superRefine((value, context) => {
+    const say = (path: (string | number)[], message: string, input: unknown) =>
+      context.addIssue({ code: 'custom', path, message, input });
+    for (const [i, { tls, auth, certificate: own }] of value.listeners.entries()) {
+      if (tls !== 'none' && !own && !value.certificate)
+        say(['listeners', i, 'certificate'], `expected a certificate for tls: ${tls}`, undefined);
+      if (auth !== 'none' && value.users.length === 0)
+        say(['users'], `expected at least one user for auth: ${auth} of listeners[${i}]`, value.users);
+    }
+    const names = value.users.map(({ name }) => name);
+    for (const [i, name] of names.entries())
+      if (names.indexOf(name) < i) say(['users', i, 'name'], 'expected a name no other user has', name);
+  });
 
 /** A configuration with every default filled in. */
 export type EdgeConfig = z.infer<typeof configSchema>;
 /** One entry of `listeners`. */
 export type ListenerConfig = EdgeConfig['listeners'][number];
+/** One entry of `devices`. */
+export type DeviceConfig = EdgeConfig['devices'][number];
+/** A certificate and its key, as files. */
+export type CertificateConfig = NonNullable<EdgeConfig['certificate']>;

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { configSchema, type EdgeConfig } from './configSchema.ts';
+import { readCertificate } from '../smtp/tlsMaterial.ts';
+import { type CertificateConfig, configSchema, type EdgeConfig } from './configSchema.ts';
 
 /** The configuration, or every problem with it: one sentence each, name first, then what was expected and found. */
 export type ConfigReading =
@@ -32,13 +33,44 @@ export function readConfig(file: string, environment: NodeJS.ProcessEnv): Config
     : [`environment variable ${config.relay.keyVariable}: expected the key of this edge; got nothing`];
   if (relayKey && /[^\x21-\x7e]/.test(relayKey))
     problems.push(`environment variable ${config.relay.keyVariable}: expected a key of printable ASCII without blanks`);
-  if (problems.length > 0) return { ok: false, problems };
-  const from = dirname(resolve(file));
+  const placed = placePaths(config, dirname(resolve(file)));
+  problems.push(...certificateProblems(placed));
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: placed, relayKey };
+}
+
+/** Makes every path absolute. */
+function placePaths(config: EdgeConfig, from: string): EdgeConfig {
+  const place = (certificate: CertificateConfig | undefined) =>
+    certificate && {
+      certificateFile: resolve(from, certificate.certificateFile),
+      keyFile: resolve(from, certificate.keyFile),
+    };
   return {
-    ok: true,
-    config: { ...config, spool: { ...config.spool, directory: resolve(from, config.spool.directory) } },
-    relayKey,
+    ...config,
+    spool: { ...config.spool, directory: resolve(from, config.spool.directory) },
+    certificate: place(config.certificate),
+    listeners: config.listeners.map((listener) => ({ ...listener, certificate: place(listener.certificate) })),
   };
+}
+
+/** What is wrong with the certificates that listeners will use. */
+function certificateProblems(config: EdgeConfig): string[] {
+  const used = config.listeners.flatMap((listener, i): [string, CertificateConfig][] => {
+    if (listener.tls === 'none') return [];
+    if (listener.certificate) return [[`listeners[${i}].certificate`, listener.certificate]];
+    return config.certificate ? [['certificate', config.certificate]] : [];
+  });
+  return [...new Map(used)].flatMap(([name, certificate]) => {
+    try {
+      readCertificate(certificate);
+      return [];
+    } catch (error) {
+      const { certificateFile, keyFile } = certificate;
+      return [
+        `${name}: expected a certificate and its key in PEM; got ${certificateFile}, ${keyFile}: ${(error as Error).message}`,
+      ];
+    }
+  });
 }
 
 type Issue = { path: PropertyKey[]; message: string; code: string; input?: unknown; keys?: string[] };

@@ -1,4 +1,4 @@
-// Reads the argument of MAIL FROM and RCPT TO.
+// Reads the argument of MAIL FROM and RCPT TO, as kindly as real devices need.
 
 /** The path and its ESMTP parameters; `duplicate` names a parameter given twice, which the library refuses. */
 export interface ParsedPath {
@@ -9,20 +9,22 @@ export interface ParsedPath {
 
 /**
  * Reads `MAIL FROM:<path> KEY=value …` and `RCPT TO:<path> …` (RFC 5321 section 4.1.1); false when it cannot be read.
- * What the address may look like is not decided here. Control characters and 8-bit bytes are never accepted: they
- * have no place in an address without SMTPUTF8, and they are what header injection is made of.
+ * Taken as well: no angle brackets (HP LaserJet 4345), blanks around and inside them, a name before them, a parameter
+ * right behind them. What the address may look like is decided elsewhere. Control characters and 8-bit bytes are
+ * never taken: without SMTPUTF8 they have no place here, and they are what header injection is made of.
  *
  * @param name `mail from` or `rcpt to`
  */
 export function parseAddressCommand(name: string, line: string): ParsedPath | false {
-  const match = /^\s*(MAIL|RCPT)\s+(FROM|TO)\s*:\s*(.*)$/is.exec(line);
+  const match = /^\s*(MAIL|RCPT)\s+(FROM|TO)\s*:(.*)$/is.exec(line);
   if (!match || `${match[1]} ${match[2]}`.toLowerCase() !== name.trim().toLowerCase()) return false;
   const argument = match[3]!.trim();
-  if (/[^\x20-\x7e\t]/.test(argument)) return false;
-  const bracketed = /^<([^<>]*)>(?:\s+(.*))?$/s.exec(argument);
-  if (!bracketed) return false;
-  const path = bracketed[1]!;
-  return { address: withoutSourceRoute(path), ...parameters(bracketed[2] ?? '') };
+  if (argument === '' || /[^\x20-\x7e\t]/.test(argument)) return false;
+  const bracketed = /^(?:"[^"]*"|[^<>"])*<([^<>]*)>(.*)$/.exec(argument);
+  const bare = bracketed ? undefined : /^([^\s<>]+)(.*)$/.exec(argument);
+  const [, path, rest] = bracketed ?? bare ?? [];
+  if (path === undefined || /[<>]/.test(rest!.replace(/\bAUTH=<[^<>\s]*>/i, ''))) return false;
+  return { address: withoutSourceRoute(path.trim()), ...parameters(rest!) };
 }
 
 /** RFC 5321 appendix C: a source route must be accepted and ignored. */
@@ -41,4 +43,14 @@ function parameters(text: string): Pick<ParsedPath, 'args' | 'duplicate'> {
     args[key] = equals < 0 || equals === parameter.length - 1 ? true : parameter.slice(equals + 1);
   }
   return { args: Object.keys(args).length > 0 ? args : false, ...(duplicate ? { duplicate } : {}) };
+}
+
+/**
+ * The address a device meant: `printer` gets the default domain, the root dot of `a@d.` is dropped. Everything else
+ * stays as it was spelt.
+ */
+export function completeAddress(address: string, defaultDomain: string | undefined): string {
+  if (address === '') return address;
+  if (!address.includes('@')) return defaultDomain ? `${address}@${defaultDomain}` : address;
+  return address.endsWith('.') ? address.slice(0, -1) : address;
 }

@@ -1,11 +1,33 @@
-// One SMTP session: smtp-server's, with what real devices need and what the relay wants to say differently.
+// One SMTP session: smtp-server's, with what real devices need and the limits the library lacks.
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { parseAddressCommand } from './addressCommand.ts';
+import type { SessionProgress } from './deadlines.ts';
+import type { EdgeServer } from './edgeServer.ts';
 import { EdgeStream } from './edgeStream.ts';
+import { replies, type SmtpReply } from './replies.ts';
 
 const ENHANCED_STATUS = /^[245]\.\d{1,3}\.\d{1,3} /;
+/** Commands on one connection without a message being taken: more are a flood. */
+const MOST_COMMANDS = 3000;
+/** A device that gives no name, or none that can be used, is known by this. */
+const NO_NAME = 'unknown';
 
 export class EdgeConnection extends SMTPConnection {
+  /** For the deadlines. */
+  readonly progress: SessionProgress = { commandAt: performance.now(), dataAt: undefined, dataBytes: 0 };
+  /** Messages taken on this connection. */
+  messages = 0;
+  /** How the client logged in; empty without a login. */
+  mechanism = '';
+  #errors = 0;
+  #commands = 0;
+  /** Set from the answer to a message until the client shows that it got it. */
+  #unconfirmed: (() => void) | undefined;
+
+  private get edge(): EdgeServer {
+    return this._server as EdgeServer;
+  }
+
   /**
    * Greets at once. The library waits 100 ms to catch clients that talk before the banner; a printer that connects
    * anew for every mail would get nine a second, and some devices do talk first and mean no harm.
@@ -14,27 +36,96 @@ export class EdgeConnection extends SMTPConnection {
     this._setListeners(() => this.connectionReady());
   }
 
-  /** The parser with a DATA phase of our own. */
+  /** The parser with a DATA phase of our own. Called by the constructor of the library, before our fields exist. */
   override _createParser(): EdgeStream {
     const { maxCommandLength } = this._server.options;
-    const parser = new EdgeStream({ maxCommandLength, bareLfEnd: this.bareLfEnd });
+    const bareLfEnd = this.edge.settings.bareLfEnd(this._socket.remoteAddress ?? '');
+    const parser = new EdgeStream({ maxCommandLength, bareLfEnd });
     parser.oncommand = (command, next) => this._onCommand(command, next);
     parser.on('error', (error) => this.send(421, `Error: ${error.message}`));
     return parser;
   }
 
-  /** Whether LF . LF ends a message on this connection. The constructor of the library asks already. */
-  get bareLfEnd(): boolean {
-    return false;
+  override _onCommand(command: Buffer, callback?: () => void): void {
+    this.progress.commandAt = performance.now();
+    this.#unconfirmed = undefined;
+    if (++this.#commands > MOST_COMMANDS) {
+      this.end(replies.tooManyCommands);
+      return;
+    }
+    // A device that says no HELO means no harm.
+    if (!this.hostNameAppearsAs && !this._nextHandler && /^(MAIL|AUTH)\b/i.test(command.toString('latin1'))) {
+      this.hostNameAppearsAs = NO_NAME;
+      this.session.hostNameAppearsAs = NO_NAME;
+    }
+    super._onCommand(command, callback);
   }
 
   /** A text of ours brings its own enhanced status code; the library would put a generic one before it. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     super.send(code, data, typeof data === 'string' && ENHANCED_STATUS.test(data) ? false : context);
+    if (code < 400 || code === 421 || code === 452) return;
+    if (++this.#errors >= this.edge.settings.errorsPerConnection) this.end(replies.tooManyErrors);
+  }
+
+  /** Refuses to go on: says why and closes. */
+  end({ code, text }: SmtpReply): void {
+    super.send(code, text, false);
+    this.close();
+  }
+
+  /** The name may be missing, or be two words: UPSes and drives do that. It is for the record only. */
+  override handler_HELO(command: Buffer, callback: () => void): void {
+    super.handler_HELO(withOneName(command), callback);
+  }
+
+  override handler_EHLO(command: Buffer, callback: () => void): void {
+    super.handler_EHLO(withOneName(command), callback);
   }
 
   /** Addresses stay as the client spelt them: the library would turn punycode domains into Unicode. */
   override _parseAddressCommand(name: string, command: Buffer | string): ReturnType<typeof parseAddressCommand> {
     return parseAddressCommand(name, command.toString('latin1'));
   }
+
+  override handler_DATA(command: Buffer, callback: () => void): void {
+    this.progress.dataAt = performance.now();
+    super.handler_DATA(command, callback);
+    if (!this._dataStream) this.progress.dataAt = undefined;
+  }
+
+  /** Brings the byte count of the message under way up to date. */
+  measure(): SessionProgress {
+    this.progress.dataBytes = this._parser ? this._parser.dataBytes : 0;
+    return this.progress;
+  }
+
+  /** True while the client seems to wait for an answer to a message it ended with LF . LF. */
+  get waitsAfterBareLf(): boolean {
+    return this.progress.dataAt !== undefined && this._parser instanceof EdgeStream && this._parser.endsInBareLfDot;
+  }
+
+  /** The message is over. When its 250 does not reach the client, `ifLost` is called. */
+  messageDone(taken: boolean, ifLost?: () => void): void {
+    this.progress.dataAt = undefined;
+    this.progress.commandAt = performance.now();
+    if (!taken) return;
+    this.messages++;
+    this.#commands = 0;
+    if (this._closed || this._closing || this._socket.destroyed || !this._socket.writable) ifLost?.();
+    else this.#unconfirmed = ifLost;
+  }
+
+  /** A client that closes without having read the 250 resets the connection; one that read it does not. */
+  override _onCloseEvent(hadError?: boolean): void {
+    if (hadError) this.#unconfirmed?.();
+    this.#unconfirmed = undefined;
+    super._onCloseEvent(hadError);
+  }
+}
+
+function withOneName(command: Buffer): Buffer {
+  const [verb, name = NO_NAME] = command.toString('latin1').trim().split(/\s+/);
+  const printable = [...name.slice(0, 255)].filter((char) => !/[\x00-\x1f\x7f-\x9f]/.test(char)).join('');
+  return Buffer.from(`${verb} ${printable || NO_NAME}`, 'latin1');
 }

@@ -1,16 +1,29 @@
 // Takes one message from DATA into the spool.
+import { createHash } from 'node:crypto';
 import type { SMTPServerDataStream } from 'smtp-server';
 import type { Envelope } from '../../../functions/contract/envelope.ts';
 import { createLineEndingNormaliser } from '../../../functions/contract/lineEndings.ts';
 import { type IncomingMessage, type Spool, SpoolFullError } from '../spool/spool.ts';
-import { replies, SmtpRefusal } from './replies.ts';
+import { createHeaderTap } from './headerTap.ts';
+import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
 
 export interface ReceiveOptions {
   readonly spool: Spool;
   readonly maxMessageBytes: number;
   readonly now: () => number;
+  /** Judges the header once it has arrived. */
+  readonly judgeHeader: (header: string) => SmtpReply | undefined;
+  /** The id of an earlier message that this one only repeats; absent when nothing is expected to be repeated. */
+  readonly repeatOf: ((sha256: string) => string | undefined) | undefined;
   /** Called when the client keeps sending far beyond the limit: it has to be cut off. */
   readonly cutOff: () => void;
+}
+
+/** A message that is promised: now, or earlier when it only repeats one. */
+export interface ReceivedMail {
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly repeats?: string;
 }
 
 /** The client went away before the end of its message; nothing was promised and nothing is kept. */
@@ -24,17 +37,19 @@ export class ClientGoneError extends Error {
 }
 
 /**
- * Reads the message to its end, with every line end made CRLF, and makes it durable. Resolves with its size once it
- * is promised. Throws {@link SmtpRefusal} with the answer to give otherwise, always after the whole message was read
- * so that the answer finds its place, or {@link ClientGoneError}.
+ * Reads the message to its end, with every line end made CRLF, and makes it durable. Resolves once it is promised.
+ * Throws {@link SmtpRefusal} with the answer to give otherwise, always after the whole message was read so that the
+ * answer finds its place, or {@link ClientGoneError}.
  */
 export async function receiveMessage(
   id: string,
   envelope: Envelope,
   stream: SMTPServerDataStream,
-  { spool, maxMessageBytes, now, cutOff }: ReceiveOptions,
-): Promise<number> {
+  { spool, maxMessageBytes, now, judgeHeader, repeatOf, cutOff }: ReceiveOptions,
+): Promise<ReceivedMail> {
   const normaliser = createLineEndingNormaliser();
+  const tap = createHeaderTap();
+  const digest = repeatOf && createHash('sha256');
   let message: IncomingMessage | undefined;
   let refusal: SmtpRefusal | undefined;
   let received = 0;
@@ -46,6 +61,11 @@ export async function receiveMessage(
     message = undefined;
   }
 
+  async function judge(header: string | undefined): Promise<void> {
+    const verdict = header === undefined ? undefined : judgeHeader(header);
+    if (verdict) await refuse(new SmtpRefusal(verdict));
+  }
+
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       received += chunk.length;
@@ -53,10 +73,10 @@ export async function receiveMessage(
       if (refusal) continue;
       const bytes = normaliser.push(chunk);
       stored += bytes.length;
-      if (stored > maxMessageBytes) {
-        await refuse(new SmtpRefusal(replies.messageTooLarge(maxMessageBytes)));
-        continue;
-      }
+      if (stored > maxMessageBytes) await refuse(new SmtpRefusal(replies.messageTooLarge(maxMessageBytes)));
+      else await judge(tap.push(bytes));
+      if (refusal) continue;
+      digest?.update(bytes);
       try {
         message ??= spool.begin(id, envelope);
         await message.append(bytes);
@@ -68,14 +88,19 @@ export async function receiveMessage(
     await message?.abort().catch(() => undefined); // as above
     throw new ClientGoneError(received, { cause: error });
   }
-  if (refusal) throw refusal;
-  if (!message) throw new SmtpRefusal(replies.emptyMessage);
+  if (!refusal && !message) throw new SmtpRefusal(replies.emptyMessage);
+  if (!refusal) await judge(tap.finish());
+  if (refusal || !message) throw refusal ?? new SmtpRefusal(replies.unexpected);
+  const known = digest && repeatOf?.(digest.copy().digest('base64'));
+  if (known) {
+    await message.abort().catch(() => undefined); // as above
+    return { bytes: stored, sha256: digest.digest('base64'), repeats: known };
+  }
   try {
-    await message.commit(now());
+    return { bytes: stored, sha256: await message.commit(now()) };
   } catch (error) {
     throw storageRefusal(error);
   }
-  return stored;
 }
 
 function storageRefusal(error: unknown): SmtpRefusal {

@@ -1,27 +1,34 @@
-// One listener: who may connect, what an envelope may hold, and a message from DATA to the 250.
+// One listener: its server, who may connect and log in, and how it stops.
 import type { AddressInfo } from 'node:net';
-import type { SMTPServerSession } from 'smtp-server';
-import { type Envelope, MAX_CLIENT_TEXT_LENGTH, MAX_ENVELOPE_LENGTH } from '../../../functions/contract/envelope.ts';
-import { addressProblem } from '../../../functions/contract/mailAddress.ts';
-import { newMessageId } from '../../../functions/contract/messageId.ts';
+import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { createClientNetworks } from '../config/clientNetworks.ts';
 import type { EdgeConfig, ListenerConfig } from '../config/configSchema.ts';
 import type { Report } from '../events.ts';
-import { encodedEnvelopeLength } from '../spool/record.ts';
+import type { Inventory } from '../inventory.ts';
+import { createAccess } from '../policy/access.ts';
+import type { createAuthBans } from '../policy/authBans.ts';
+import type { createRateLimit } from '../policy/rateLimit.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { createConnectionCount } from './connectionCount.ts';
 import { EdgeServer } from './edgeServer.ts';
+import { createLogin } from './login.ts';
 import { onceOnly } from './onceOnly.ts';
-import { ClientGoneError, receiveMessage } from './receiveMessage.ts';
+import type { createRepeats } from './repeats.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
+import { tlsOptionsOf, watchCertificate } from './tlsMaterial.ts';
+import { createTransaction } from './transaction.ts';
 
-export interface SmtpListenerOptions {
-  readonly listener: ListenerConfig;
+/** What all listeners of an edge share. */
+export interface SharedParts {
   readonly config: EdgeConfig;
   readonly spool: Spool;
   readonly report: Report;
   readonly now: () => number;
   readonly connections: ReturnType<typeof createConnectionCount>;
+  readonly repeats: ReturnType<typeof createRepeats>;
+  readonly rates: ReturnType<typeof createRateLimit>;
+  readonly bans: ReturnType<typeof createAuthBans>;
+  readonly inventory: Inventory;
 }
 
 export interface SmtpListener {
@@ -31,127 +38,97 @@ export interface SmtpListener {
   close(graceMs: number): Promise<void>;
 }
 
-/** Makes a listener; {@link SmtpListener.listen} opens it. */
-export function createSmtpListener(options: SmtpListenerOptions): SmtpListener {
-  const { listener, config, spool, report, now, connections } = options;
+/** Makes a listener; {@link SmtpListener.listen} opens it. Throws when its certificate cannot be used. */
+export function createSmtpListener(listener: ListenerConfig, shared: SharedParts): SmtpListener {
+  const { config, report, connections, inventory } = shared;
   const networks = createClientNetworks(listener.clients);
+  const access = createAccess(config, listener);
+  const certificate = listener.certificate ?? config.certificate;
   const receiving = new Set<Promise<void>>();
   let closing = false;
 
-  const server = new EdgeServer({
-    name: config.name,
-    banner: 'relay',
-    logger: false,
-    disableReverseLookup: true,
-    disabledCommands: ['AUTH', 'STARTTLS', 'WIZ', 'SHELL', 'KILL', 'HELP', 'VRFY'],
-    hideSMTPUTF8: true,
-    hideDSN: true,
-    hideENHANCEDSTATUSCODES: false,
-    size: config.maxMessageBytes,
-    maxRecipients: config.limits.recipients,
-    maxCommandLength: 4096,
-    closeTimeout: 1000,
-    socketTimeout: 5 * 60_000,
-    onConnect(session, callback) {
-      const address = session.remoteAddress;
-      if (!networks.contains(address)) {
-        report('edge.refusedConnection', { address, reason: 'not in a network this listener serves' });
-        return callback(new SmtpRefusal(replies.notFromHere(address)));
-      }
-      if (!connections.enter(session.id, address)) {
-        report('edge.refusedConnection', { address, reason: 'too many connections' });
-        return callback(new SmtpRefusal(replies.tooManyConnections));
-      }
-      callback();
-    },
-    onClose: (session) => connections.leave(session.id),
-    onMailFrom({ address, args }, session, callback) {
-      if (closing) return callback(new SmtpRefusal(replies.shuttingDown));
-      const problem = address === '' ? undefined : addressProblem(address);
-      if (problem) return callback(refuse(session, replies.badSender(problem)));
-      spool.roomProblem((args && Number(args.SIZE)) || 0).then(
-        (full) => callback(full ? refuse(session, replies.spoolFull, full) : null),
-        (error: unknown) => callback(refuse(session, replies.spoolError, error)),
-      );
-    },
-    onRcptTo({ address }, session, callback) {
-      const problem = addressProblem(address);
-      if (problem) return callback(refuse(session, replies.badRecipient(problem)));
-      const fits = encodedEnvelopeLength(envelopeOf(session, address)) <= MAX_ENVELOPE_LENGTH;
-      callback(fits ? null : refuse(session, replies.tooManyRecipients));
-    },
-    onData(stream, session, callback) {
-      const answer = onceOnly(callback);
-      const work = receive(stream, session).then(
-        (text) => answer(null, text),
-        (error: unknown) => answer(error instanceof SmtpRefusal ? error : new SmtpRefusal(replies.unexpected)),
-      );
-      receiving.add(work);
-      void work.finally(() => receiving.delete(work));
-    },
-  });
-  server.on('error', (error: NodeJS.ErrnoException) =>
-    report('edge.connectionError', { address: '', code: error.code ?? error.name }),
-  );
-
   function refuse(session: SMTPServerSession, { code, text }: SmtpReply, cause?: unknown): SmtpRefusal {
-    report('edge.rejected', { address: session.remoteAddress, code, reason: text });
+    const address = session.remoteAddress;
+    report('edge.rejected', { address, code, reason: text });
+    inventory.rejected(address, `${code} ${text}`);
+    if (cause) report('edge.spoolError', { reason: String(cause) });
     return new SmtpRefusal({ code, text }, { cause });
   }
 
-  function envelopeOf(session: SMTPServerSession, ...more: string[]): Envelope {
-    const { mailFrom, rcptTo } = session.envelope;
-    return {
-      v: 1,
-      from: mailFrom ? mailFrom.address : '',
-      to: [...rcptTo.map((recipient) => recipient.address), ...more],
-      receivedAt: '',
-      edge: config.name,
-      client: {
-        address: session.remoteAddress,
-        helo: String(session.hostNameAppearsAs || '').slice(0, MAX_CLIENT_TEXT_LENGTH),
-        user: '',
-        tls: session.tlsOptions ? (session.tlsOptions.version ?? '') : '',
-      },
-    };
-  }
+  const login = createLogin(config.users, shared, (session) => server.connectionOf(session.id));
+  const transaction = createTransaction({ shared, access, refuse, connectionOf: (id) => server.connectionOf(id) });
 
-  async function receive(stream: Parameters<typeof receiveMessage>[2], session: SMTPServerSession): Promise<string> {
-    const address = session.remoteAddress;
-    const started = performance.now();
-    const id = newMessageId(now());
-    const envelope = envelopeOf(session);
-    const cutOff = () => {
-      for (const connection of server.connections) if (connection.id === session.id) connection._socket.destroy();
-    };
-    try {
-      const bytes = await receiveMessage(id, envelope, stream, {
-        spool,
-        maxMessageBytes: config.maxMessageBytes,
-        now,
-        cutOff,
-      });
-      report('edge.accepted', {
-        id,
-        address,
-        helo: envelope.client.helo,
-        tls: envelope.client.tls,
-        bytes,
-        recipients: envelope.to.length,
-        milliseconds: Math.round(performance.now() - started),
-      });
-      return `2.6.0 Kept as ${id}`;
-    } catch (error) {
-      if (error instanceof ClientGoneError) report('edge.clientGone', { address, bytes: error.bytes });
-      else if (error instanceof SmtpRefusal)
-        report('edge.rejected', { address, code: error.responseCode, reason: error.message });
-      if (!(error instanceof SmtpRefusal) || error.cause) {
-        const cause = error instanceof SmtpRefusal ? error.cause : error;
-        if (!(error instanceof ClientGoneError)) report('edge.spoolError', { reason: String(cause) });
-      }
-      throw error;
-    }
-  }
+  const server: EdgeServer = new EdgeServer(
+    {
+      name: config.name,
+      banner: 'relay',
+      logger: false,
+      disableReverseLookup: true,
+      disabledCommands: ['WIZ', 'SHELL', 'KILL', 'HELP', 'VRFY', ...unavailable(listener)],
+      hideSMTPUTF8: true,
+      hideDSN: true,
+      hideENHANCEDSTATUSCODES: false,
+      authMethods: ['PLAIN', 'LOGIN'],
+      authOptional: listener.auth !== 'required',
+      allowInsecureAuth: listener.authBeforeTls,
+      maxAllowedUnauthenticatedCommands: false,
+      size: config.maxMessageBytes,
+      maxRecipients: config.limits.recipients,
+      maxClients: config.limits.connections * 2,
+      maxCommandLength: 4096,
+      closeTimeout: 1000,
+      socketTimeout: config.limits.commandSeconds * 1000,
+      secure: listener.tls === 'implicit',
+      ...(certificate && listener.tls !== 'none' ? (tlsOptionsOf(listener, certificate) as SMTPServerOptions) : {}),
+      onConnect(session, callback) {
+        const address = session.remoteAddress;
+        const reply = !networks.contains(address)
+          ? replies.notFromHere(address)
+          : connections.enter(session.id, address)
+            ? undefined
+            : replies.tooManyConnections;
+        if (reply) report('edge.refusedConnection', { address, reason: reply.text });
+        callback(reply ? new SmtpRefusal(reply) : null);
+      },
+      onClose: (session) => connections.leave(session.id),
+      onAuth: login,
+      onMailFrom(path, session, callback) {
+        if (closing) return callback(new SmtpRefusal(replies.shuttingDown));
+        transaction.sender(path, session).then((refusal) => callback(refusal ?? null), callback);
+      },
+      onRcptTo: (path, session, callback) => callback(transaction.recipient(path, session) ?? null),
+      onData(stream, session, callback) {
+        const answer = onceOnly(callback);
+        const work = transaction.message(stream, session).then(
+          (text) => answer(null, text),
+          (error: unknown) => answer(error instanceof SmtpRefusal ? error : new SmtpRefusal(replies.unexpected)),
+        );
+        receiving.add(work);
+        void work.finally(() => receiving.delete(work));
+      },
+    },
+    {
+      autoTls: listener.tls === 'auto',
+      errorsPerConnection: config.limits.errorsPerConnection,
+      deadlines: config.limits,
+      bareLfEnd: (address) => access.deviceAt(address)?.bareLfEnd ?? false,
+      onOverdue(address, reason, bareLf) {
+        const hint = 'It seems to end messages with LF . LF; bareLfEnd: true for this device would take them.';
+        report('edge.tooSlow', { address, reason, ...(bareLf ? { hint } : {}) });
+        inventory.rejected(address, bareLf ? hint : reason);
+      },
+    },
+  );
+  server.on('error', (error: NodeJS.ErrnoException & { remoteAddress?: string; meta?: { remoteAddress?: string } }) =>
+    report('edge.connectionError', {
+      address: error.remoteAddress ?? error.meta?.remoteAddress ?? '',
+      code: error.code ?? error.name,
+    }),
+  );
+  const stopWatching =
+    certificate && listener.tls !== 'none'
+      ? watchCertificate(listener, certificate, report, (options) => server.updateSecureContext(options))
+      : () => undefined;
 
   return {
     listen: () =>
@@ -165,17 +142,23 @@ export function createSmtpListener(options: SmtpListenerOptions): SmtpListener {
     async close(graceMs) {
       if (closing) return;
       closing = true;
+      stopWatching();
+      server.stopSweeping();
       const closed = new Promise<void>((resolve) => server.server.close(() => resolve()));
-      const { code, text } = replies.shuttingDown;
-      for (const connection of server.connections) if (!connection._dataStream) connection.send(code, text);
+      for (const connection of server.sessions) if (!connection._dataStream) connection.end(replies.shuttingDown);
       const grace = new Promise((resolve) => setTimeout(resolve, graceMs).unref());
       await Promise.race([Promise.allSettled(receiving), grace]);
-      for (const connection of server.connections) {
-        connection.send(code, text);
+      for (const connection of server.sessions) {
+        connection.end(replies.shuttingDown);
         connection._socket.destroySoon();
       }
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))]);
-      for (const connection of server.connections) connection._socket.destroy();
+      for (const connection of server.sessions) connection._socket.destroy();
     },
   };
+}
+
+/** The commands a listener does not have. */
+function unavailable({ tls, auth }: ListenerConfig): string[] {
+  return [...(auth === 'none' ? ['AUTH'] : []), ...(tls === 'none' || tls === 'implicit' ? ['STARTTLS'] : [])];
 }

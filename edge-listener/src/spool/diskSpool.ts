@@ -133,7 +133,7 @@ export async function openDiskSpool(options: DiskSpoolOptions): Promise<DiskSpoo
     return { id, path: file.path, offset, startLength, bytes };
   }
 
-  function newEntry(id: string, sender: string, at: number, place: SegmentPlace): Entry {
+  function newEntry(id: string, sender: string, at: number, place: Omit<SegmentPlace, 'sha256'>): Entry {
     const { file, offset, startLength, bytes } = place;
     const state = { due: at, attempts: 0, firstTriedAt: undefined, taken: false };
     return { id, sender, queuedAt: at, ...state, file, offset, startLength, bytes };
@@ -228,6 +228,7 @@ export async function openDiskSpool(options: DiskSpoolOptions): Promise<DiskSpoo
           const place = await track(message.commit(receivedAt));
           hold(newEntry(id, envelope.from, receivedAt, place));
           wake();
+          return place.sha256;
         },
       };
     },

@@ -44,8 +44,8 @@ export function createReceiver(writer: SegmentWriter, options: OwnFileOptions) {
       },
       async commit(receivedAt) {
         if (own) {
-          const { path, startLength, bytes: size } = await own.commit(receivedAt);
-          return { file: createSpoolFile(path, 1, true), offset: 0, startLength, bytes: size };
+          const { path, startLength, bytes: size, sha256 } = await own.commit(receivedAt);
+          return { file: createSpoolFile(path, 1, true), offset: 0, startLength, bytes: size, sha256 };
         }
         try {
           return await writer.add(id, { ...envelope, receivedAt: new Date(receivedAt).toISOString() }, chunks);

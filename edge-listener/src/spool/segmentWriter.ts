@@ -21,6 +21,8 @@ export interface SegmentPlace {
   readonly offset: number;
   readonly startLength: number;
   readonly bytes: number;
+  /** Base64. */
+  readonly sha256: string;
 }
 
 /**
@@ -47,6 +49,7 @@ interface Waiting {
   readonly buffers: readonly Uint8Array[];
   readonly length: number;
   readonly startLength: number;
+  readonly sha256: string;
   readonly resolve: (place: SegmentPlace) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -105,8 +108,8 @@ export function createSegmentWriter({ queued, syncQueued, onSealed }: SegmentWri
       let offset = length;
       file.live += batch.length;
       segment.length = length + total;
-      for (const { length: size, startLength, resolve } of batch) {
-        resolve({ file, offset, startLength, bytes: size - startLength });
+      for (const { length: size, startLength, sha256, resolve } of batch) {
+        resolve({ file, offset, startLength, bytes: size - startLength, sha256 });
         offset += size;
       }
     } catch (error) {
@@ -141,11 +144,13 @@ export function createSegmentWriter({ queued, syncQueued, onSealed }: SegmentWri
     add: (id, envelope, chunks) =>
       new Promise((resolve, reject) => {
         const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-        const start = encodeRecordStart(metaOf(id, envelope, hash('sha256', body, 'base64')), body.length);
+        const sha256 = hash('sha256', body, 'base64');
+        const start = encodeRecordStart(metaOf(id, envelope, sha256), body.length);
         waiting.push({
           buffers: [start, body],
           length: start.length + body.length,
           startLength: start.length,
+          sha256,
           resolve,
           reject,
         });

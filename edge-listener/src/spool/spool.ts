@@ -46,8 +46,11 @@ export interface Spool {
 export interface IncomingMessage {
   /** Takes the next bytes of the stored message. Rejects with {@link SpoolFullError} when the disk is full. */
   append(chunk: Uint8Array): Promise<void>;
-  /** Makes the message durable and queued, due at once. `receivedAt` in milliseconds since 1970. */
-  commit(receivedAt: number): Promise<void>;
+  /**
+   * Makes the message durable and queued, due at once; `receivedAt` in milliseconds since 1970.
+   * Resolves with the SHA-256 of its bytes, base64.
+   */
+  commit(receivedAt: number): Promise<string>;
   /** Leaves nothing behind. */
   abort(): Promise<void>;
 }

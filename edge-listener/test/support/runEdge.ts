@@ -35,10 +35,10 @@ export async function runEdge(
 ): Promise<TestEdge> {
   const config = configSchema.parse({
     name: 'test-edge',
-    spool: { directory: spool },
     relay: { url: relayUrl },
     listeners: [{ host: '127.0.0.1', port: 0, clients: ['127.0.0.0/8'], ...listener }],
     ...overrides,
+    spool: { minFreeBytes: 0, ...(overrides.spool as object | undefined), directory: spool },
   });
   const events: SeenEvent[] = [];
   const edge: Edge = await startEdge(config, 'test-key', (event, fields) =>
