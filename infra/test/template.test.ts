@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { syntaxProblems } from './bicep/syntax.ts';
 import { compiled, compiler, deployed, diagnostics, EVERYTHING, template } from './compiledTemplate.ts';
+import { syntaxProblems } from './grammar.ts';
 
 const FILES = globSync('infra/**/*.bicep');
 
