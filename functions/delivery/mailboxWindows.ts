@@ -9,8 +9,8 @@
 const GRAPH_CONCURRENCY = 4;
 /** Clean calls after which the window grows by one. */
 const CLEAN_CALLS = 40;
-/** Places per permit: while one mail is being sent, this many others are read or written down. */
-const PLACES_PER_PERMIT = 4;
+/** Most places per permit, where storage is that much slower than Graph. */
+const MAX_PLACES_PER_PERMIT = 8;
 /** Weight of the newest measurement in the rate. */
 const SMOOTHING = 0.2;
 /** Mailboxes not used for this long are forgotten. */
@@ -28,7 +28,7 @@ export interface NotNow {
   readonly comeBackInMs: number;
 }
 
-/** A place among those who get mail of the mailbox ready; a few more than may call at once, so that calls follow closely. */
+/** A place among those who have mail of the mailbox in hand: so many more than may call at once that calls follow closely. */
 export interface Place {
   take(): Permit | NotNow;
   leave(): void;
@@ -56,6 +56,8 @@ interface Window {
   next: number;
   /** Smoothed milliseconds that one call takes. */
   callMs: number;
+  /** Smoothed milliseconds that one mail holds its place: reading it, calling Graph, writing down what came of it. */
+  placeMs: number;
   usedAt: number;
 }
 
@@ -69,7 +71,17 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
     let window = windows.get(key);
     if (!window) {
       forgetIdle();
-      window = { size: share, busy: 0, inside: 0, clean: 0, parkedUntil: 0, next: 0, callMs: 500, usedAt: 0 };
+      window = {
+        size: share,
+        busy: 0,
+        inside: 0,
+        clean: 0,
+        parkedUntil: 0,
+        next: 0,
+        callMs: 500,
+        placeMs: 1000,
+        usedAt: 0,
+      };
       windows.set(key, window);
     }
     window.usedAt = now();
@@ -79,6 +91,11 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
   function forgetIdle(): void {
     for (const [key, { inside, parkedUntil, usedAt }] of windows)
       if (inside === 0 && Math.max(parkedUntil, usedAt) < now() - FORGET_MS) windows.delete(key);
+  }
+
+  /** As many as keep every permit in use (Little's law), and one more. */
+  function places({ size, placeMs, callMs }: Window): number {
+    return Math.min(size * MAX_PLACES_PER_PERMIT, Math.ceil((size * placeMs) / Math.max(1, callMs)) + 1);
   }
 
   /** The slot clock: places in line one call apart, so that those who come back do not come back together. */
@@ -109,9 +126,21 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
   return {
     enter(mailbox) {
       const window = windowOf(mailbox);
-      if (now() < window.parkedUntil || window.inside >= window.size * PLACES_PER_PERMIT) return notNow(window);
+      if (now() < window.parkedUntil || window.inside >= places(window)) return notNow(window);
       window.inside++;
-      return { take: () => take(window), leave: () => void window.inside-- };
+      const entered = now();
+      let called = false;
+      return {
+        take: () => {
+          const permit = take(window);
+          called = 'release' in permit;
+          return permit;
+        },
+        leave: () => {
+          window.inside--;
+          if (called) window.placeMs += SMOOTHING * (now() - entered - window.placeMs);
+        },
+      };
     },
     take: (mailbox) => take(windowOf(mailbox)),
     park(mailbox, ms) {
