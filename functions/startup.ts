@@ -1,6 +1,7 @@
 // The bundle's entry: sets the app up and registers every function. Importing a wrong setting stops the start here.
 import { app } from '@azure/functions';
 import './acceptMessage.ts';
+import './deliverLargeMessage.ts';
 import './deliverMessage.ts';
 import './deliverWaitingMessage.ts';
 import './reportMessage.ts';

@@ -115,7 +115,11 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp, place: Place): 
   const permit = place.take();
   if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
   const call = await callGraph(options, found, composition.mime, permit);
-  if (call) await settle(options, call.claimed, call.outcome, { ...call.trace });
+  if (!call) return;
+  const { claimed, outcome, trace } = call;
+  if (outcome.kind === 'reject' && outcome.tooLarge && settings.LARGE_MAIL === 'on')
+    await handOverAsDraft(options, claimed);
+  else await settle(options, claimed, outcome, { ...trace });
 }
 
 /** Claims the mail and hands it to Graph under a permit; undefined when there was nothing to hand over after all. */

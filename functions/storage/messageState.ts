@@ -62,7 +62,12 @@ const stateSchema = z.object({
   sentAt: isoTime.nullable(),
   claim: claimSchema.nullable(),
   doubt: doubtSchema.nullable().default(null),
+  /** Graph said that the mail is too large for one request, or it became so: it goes as a draft. */
+  asDraft: z.boolean().optional(),
+  /** The finished draft of a large mail, written down before it is sent. Half-built ones are not in here. */
   draftId: z.string().nullable(),
+  /** When sending the draft was last begun, while what came of it is open. */
+  draftSendAt: isoTime.optional(),
   reason: z.string().nullable(),
   /** Times the wake-up ended in the poison queue: the process died, or a bug threw. */
   crashes: z.int(),

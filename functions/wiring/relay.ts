@@ -1,7 +1,8 @@
 /** The composition root of the cloud half: settings become one relay per process, made at the first need. */
 import { hostname } from 'node:os';
-import type { DeliveryOptions } from '../delivery/deliverMessage.ts';
 import { createGraphClient } from '../delivery/graphClient.ts';
+import type { LargeDeliveryOptions } from '../delivery/large/deliverLarge.ts';
+import { createLargeMailSeats } from '../delivery/large/largeMailSeats.ts';
 import { createMailboxWindows } from '../delivery/mailboxWindows.ts';
 import { graphTokenSource } from '../delivery/tokenSource.ts';
 import type { IntakeOptions } from '../intake/acceptMessage.ts';
@@ -11,7 +12,7 @@ import { openMailStorage } from './mailStorage.ts';
 import { consoleSink, createRelayEvents, type RelayEvents } from './relayEvents.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-export interface Relay extends IntakeOptions, DeliveryOptions {}
+export interface Relay extends IntakeOptions, LargeDeliveryOptions {}
 
 /** Read at start: a wrong setting stops the app there, with all problems in one message. */
 export const settings: Settings = readSettings(process.env);
@@ -39,6 +40,8 @@ async function makeRelay(): Promise<Relay> {
       timeoutMs: settings.GRAPH_TIMEOUT_SECONDS * 1000,
     }),
     windows: createMailboxWindows(settings.MAX_INSTANCES),
+    seats: createLargeMailSeats(),
+    fetch: globalThis.fetch,
     owner: `${hostname()}/${process.pid}`,
     pause: { askedAt: 0, paused: false },
   };

@@ -62,6 +62,12 @@ export function createRelayEvents(sink: EventSink, privacy: Settings['ADDRESS_PR
     /** The mail is sent again although it may have been sent before. */
     duplicateRisk: (record: MessageStateRecord, why: string) =>
       sink('mail.duplicateRisk', 'warning', { ...about(record), reason: why }),
+    /** How far the upload of a large mail is. */
+    progress: (record: MessageStateRecord, uploadedBytes: number, totalBytes: number) =>
+      sink('relay.progress', 'info', { id: record.id, attempt: record.attempts, uploadedBytes, totalBytes }),
+    /** A large mail that a draft would damage: it goes as an attachment, or fails. */
+    unrewritable: (record: MessageStateRecord, kind: string, then: Settings['UNREWRITABLE']) =>
+      sink('relay.unrewritable', 'warning', { ...about(record), kind, then }),
     /** Graph refuses the whole mailbox for a while. */
     mailboxThrottled: (mailbox: string, pauseMs: number, graph: EventAttributes) =>
       sink('mailbox.throttled', 'warning', { mailbox: shownAddress(mailbox, privacy), pauseMs, ...graph }),

@@ -52,7 +52,18 @@ const settingsSchema = z.object({
    * once), or look into the mailbox first (needs the permission to read mail).
    */
   AMBIGUOUS_SEND: z.enum(['resend', 'hold', 'check']).default('resend'),
+  /** Most bytes of a message. Without LARGE_MAIL it is never more than {@link MAX_SMALL_MAIL_BYTES}. */
   MAX_MESSAGE_BYTES: WHOLE.pipe(z.int().min(1000).max(150_000_000)).default(35_000_000),
+  /** Whether mail above 3 MB goes as a draft with upload sessions; needs the permission to write mail. */
+  LARGE_MAIL: z.enum(['on', 'off']).default('off'),
+  /** What becomes of large mail that a draft would damage: it goes as an attachment of a short note, or fails. */
+  UNREWRITABLE: z.enum(['attach', 'fail']).default('attach'),
+  /** Further hosts that upload URLs may name, separated by commas; one that starts with a dot stands for all below. */
+  GRAPH_UPLOAD_HOSTS: z
+    .string()
+    .regex(/^\s*\.?[a-z0-9.-]+(?:\s*,\s*\.?[a-z0-9.-]+)*\s*$/i, 'expected host names, separated by commas')
+    .transform((hosts) => hosts.split(',').map((host) => host.trim().toLowerCase()))
+    .default([]),
   /** Most instances (Azure) or workers (local) that may send at once; Graph's limit per mailbox is shared among them. */
   MAX_INSTANCES: WHOLE.pipe(z.int().min(1).max(1000)).default(4),
   /** `paused` keeps accepting and stops sending. */
@@ -60,6 +71,9 @@ const settingsSchema = z.object({
   /** How addresses appear in telemetry. */
   ADDRESS_PRIVACY: z.enum(['full', 'domain', 'hash']).default('domain'),
 });
+
+/** What fits into one request with everything that the header may still gain. */
+export const MAX_SMALL_MAIL_BYTES = 2_980_000;
 
 export interface Settings extends Omit<z.infer<typeof settingsSchema>, 'CALLERS'> {
   readonly callers: readonly Caller[];
@@ -83,7 +97,9 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
   if (!result.success || problems.length > 0)
     throw new Error(`The settings cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   const { CALLERS, ...rest } = result.data;
-  return { ...rest, callers: Object.entries(CALLERS).map(([name, rules]) => ({ ...rules, name })) };
+  const mostBytes = rest.LARGE_MAIL === 'on' ? rest.MAX_MESSAGE_BYTES : MAX_SMALL_MAIL_BYTES;
+  const MAX_MESSAGE_BYTES = Math.min(rest.MAX_MESSAGE_BYTES, mostBytes);
+  return { ...rest, MAX_MESSAGE_BYTES, callers: Object.entries(CALLERS).map(([name, rules]) => ({ ...rules, name })) };
 }
 
 function contradictions(settings: z.infer<typeof settingsSchema>): string[] {

@@ -15,7 +15,8 @@ if (build.status !== 0) process.exit(build.status ?? 1);
 const { name, version, license, main } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 rmSync(target, { recursive: true, force: true });
 mkdirSync(join(target, 'dist'), { recursive: true });
-cpSync(join(root, main), join(target, main));
+// The bundle, and the thread that it starts.
+for (const file of [main, 'dist/mimeThread.cjs']) cpSync(join(root, file), join(target, file));
 cpSync(join(root, 'host.json'), join(target, 'host.json'));
 writeFileSync(
   join(target, 'package.json'),

@@ -22,7 +22,7 @@ describe('The deployment package', () => {
 
   test('is the bundle, host.json and a package.json, and nothing else', () => {
     const files = globSync('**/*', { cwd: alone }).filter((file) => statSync(join(alone, file)).isFile());
-    assert.deepEqual(files.toSorted(), ['dist/functions.cjs', 'host.json', 'package.json']);
+    assert.deepEqual(files.toSorted(), ['dist/functions.cjs', 'dist/mimeThread.cjs', 'host.json', 'package.json']);
     assert.deepEqual(readFileSync(join(alone, 'host.json')), readFileSync('host.json'));
   });
 
@@ -83,7 +83,8 @@ describe('The deployment package', () => {
     const rules = readFileSync('.funcignore', 'utf8')
       .split('\n')
       .filter((line) => line && !line.startsWith('#'));
-    assert.deepEqual(rules, ['*', '!host.json', '!package.json', '!dist/', 'dist/*', '!dist/functions.cjs']);
+    const bundles = ['!dist/functions.cjs', '!dist/mimeThread.cjs'];
+    assert.deepEqual(rules, ['*', '!host.json', '!package.json', '!dist/', 'dist/*', ...bundles]);
   });
 });
 

@@ -84,7 +84,8 @@ export async function* readMime(
   } finally {
     clearInterval(watch);
     await worker.terminate();
-    await feed.return?.(undefined);
+    // Not awaited: it waits for a read that may never end, until the owner of the source destroys it.
+    feed.return?.(undefined).catch(() => {});
   }
 }
 
@@ -104,6 +105,5 @@ function startThread(task: ThreadTask): Worker {
 /** The same bytes in pieces of their own, small enough to be given away. */
 async function* inPieces(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
   for await (const chunk of source)
-    for (let at = 0; at < chunk.length; at += PIECE_BYTES)
-      yield Uint8Array.prototype.slice.call(chunk, at, at + PIECE_BYTES);
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) yield new Uint8Array(chunk.subarray(at, at + PIECE_BYTES));
 }

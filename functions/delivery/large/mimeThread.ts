@@ -125,7 +125,7 @@ async function readPart(part: AttachmentStream): Promise<void> {
   await handOver.flush();
   insidePart = false;
   say({ type: 'partEnd', size, sha256: hash.digest('hex') });
-  part.release();
+  part.release?.();
 }
 
 async function readParts(): Promise<void> {
@@ -135,10 +135,7 @@ async function readParts(): Promise<void> {
   }
 }
 
-try {
-  await Promise.all([pipeline(Readable.from(pieces()), parser), readParts()]);
-  say({ type: 'done' });
-} catch (error) {
-  say({ type: 'gaveUp', reason: error instanceof Error ? error.message : String(error) });
-}
-port.close();
+Promise.all([pipeline(Readable.from(pieces()), parser), readParts()])
+  .then(() => say({ type: 'done' }))
+  .catch((error: unknown) => say({ type: 'gaveUp', reason: error instanceof Error ? error.message : String(error) }))
+  .finally(() => port.close());

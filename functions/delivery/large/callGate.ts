@@ -1,0 +1,82 @@
+/**
+ * Every call of a large mail goes through this gate, so that the small mails of its mailbox get their turns in between,
+ * and a 429 is waited out where it happened: what has been uploaded so far is not thrown away for it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallResult, MailboxWindows } from '../mailboxWindows.ts';
+
+/** How long one attempt waits for a throttled mailbox, all waits together. */
+const PATIENCE_MS = 5 * 60_000;
+/** A pause where Graph names none. */
+const DEFAULT_PAUSE_MS = 10_000;
+
+/** What is known of a call that was made: whether Graph had enough of the mailbox, and for how long. */
+export interface CallEnd {
+  readonly status: number;
+  readonly retryAfterMs: number | undefined;
+}
+
+export interface CallGate {
+  /**
+   * Makes a call when the mailbox has room, and again after a 429 unless the patience is used up; then, and for any
+   * other answer, gives back the last one. Throws what the call throws, and when `signal` has ended the attempt.
+   */
+  call<T extends CallEnd>(make: () => Promise<T>): Promise<T>;
+  /** A pause before something is tried again. */
+  pause(ms: number): Promise<void>;
+}
+
+export interface CallGateOptions {
+  readonly windows: MailboxWindows;
+  readonly mailbox: string;
+  readonly signal: AbortSignal;
+  readonly patienceMs?: number;
+  /** Told of every 429. */
+  onThrottled(pauseMs: number): void;
+}
+
+export function createCallGate(options: CallGateOptions): CallGate {
+  const { windows, mailbox, signal, onThrottled } = options;
+  let patienceMs = options.patienceMs ?? PATIENCE_MS;
+
+  /** Waits for the mailbox's next free call; resolves with what has to be called when it is over. */
+  async function enter(): Promise<(result: CallResult) => void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const place = windows.enter(mailbox);
+      const permit = 'comeBackInMs' in place ? place : place.take();
+      if (!('comeBackInMs' in permit))
+        return (result) => {
+          permit.release(result);
+          if ('leave' in place) place.leave();
+        };
+      if ('leave' in place) place.leave();
+      await sleep(permit.comeBackInMs, undefined, { signal });
+    }
+  }
+
+  return {
+    async call<T extends CallEnd>(make: () => Promise<T>): Promise<T> {
+      for (;;) {
+        const leave = await enter();
+        let result: CallResult = 'unknown';
+        let end: T;
+        try {
+          end = await make();
+          result = end.status === 429 ? 'throttled' : end.status < 400 ? 'clean' : 'unknown';
+        } finally {
+          leave(result);
+        }
+        if (end.status !== 429) return end;
+        const pauseMs = end.retryAfterMs ?? DEFAULT_PAUSE_MS;
+        if (pauseMs > patienceMs) return end;
+        patienceMs -= pauseMs;
+        windows.park(mailbox, pauseMs);
+        onThrottled(pauseMs);
+      }
+    },
+    async pause(ms) {
+      await sleep(ms, undefined, { signal });
+    },
+  };
+}
