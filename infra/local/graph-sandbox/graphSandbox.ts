@@ -1,20 +1,54 @@
 /**
  * A stand-in for Microsoft Graph's mail API, for one machine: it keeps what it is sent, refuses what Graph refuses,
  * fails as tests ask, and shows the mail in a web inbox.
+ *
+ * What follows is how the sandbox decided where Microsoft's documentation is silent, or says two things. None of it
+ * was tried on a real tenant; do not build on it without doing so.
+ *
+ * - Sizes. A request may have 4 MiB (4,194,304 bytes; the documentation says "4 MB"). Beyond it, MIME is answered with
+ *   413 and an html page, JSON with 400 "The maximum request length supported is 4MB."; both were seen, nobody says
+ *   which comes when. In 2021 Graph was seen to answer 200 to MIME that was too large: set a fault for that.
+ * - An attachment may be posted below 3,000,000 bytes and uploaded from there on. Measured in 2020: posts up to
+ *   3,145,611 bytes and sessions from 2,097,152 bytes worked.
+ * - Upload ranges: below 4,000,000 bytes, of any length (Microsoft's own example is no multiple of 320 KiB), strictly
+ *   in order. Statuses and codes of a range that is refused, a lifetime of one hour, and GET for the state of a
+ *   session are guesses. The form of `nextExpectedRanges` is the documented one: "0-" at first, then "2097152".
+ * - A message may have 150,000,000 bytes, body and decoded attachments together; beyond it ErrorMessageSizeExceeded
+ *   with 413. The status is a guess, and the real limit (35 MB by default) counts encoded attachments.
+ * - Statuses of ErrorInvalidUser (404) and ErrorAttachmentSizeLimitExceeded (413), the answer to an unknown content
+ *   type (415) and to a wrong method (405), and the texts where Microsoft publishes none.
+ * - Base64 with line breaks is taken. "MIME" that does not start with a header field is refused as invalid base64;
+ *   any other broken MIME is taken. A message without From is taken, and listed without one.
+ * - A recipient without an address, or without a domain, is refused at once, for the whole message. Aliases do not
+ *   resolve in /users/{id}, and an address in From that is not listed for the mailbox is refused, not replaced by the
+ *   mailbox's own.
+ * - What Exchange does to a message later is not done: headers it removes (some X- headers, Auto-Submitted), From it
+ *   rewrites, Bcc it takes out of the copies, limits on recipients and rates, reports to the sender's inbox.
+ * - Sending a draft for the second time, or after it was deleted: 404 ErrorItemNotFound. A sent message is in Sent
+ *   Items at once, under its immutable id; the other id ends with the send.
+ * - A draft from MIME takes further attachments, which then come after its own.
+ * - With the limits on: the texts of the 429 for requests and for uploads, and that a call refused for concurrency
+ *   counts towards the 10,000. Tokens and permissions are not looked at, except that there is a token.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type Answer, sendAnswer } from './answer.ts';
 import { createFaults } from './faults.ts';
+import { createAttachmentCalls } from './graph/attachmentCalls.ts';
+import { createDraftCalls } from './graph/draftCalls.ts';
 import { createGraphDoor } from './graph/graphDoor.ts';
-import { GraphError } from './graph/graphError.ts';
 import { createGraphLimits, noLimits } from './graph/graphLimits.ts';
+import { createItemCalls } from './graph/itemCalls.ts';
 import { createMailboxes, type MailboxEntry } from './graph/mailboxes.ts';
+import { createMailItems } from './graph/mailItem.ts';
 import { createSendMail } from './graph/sendMail.ts';
+import { createUploadCalls } from './graph/uploadCalls.ts';
 import { createInbox } from './inbox/inbox.ts';
 import { createSandboxRoutes } from './sandboxRoutes.ts';
 import { createCallCounter } from './stats.ts';
+import { openDraftStore } from './store/draftStore.ts';
 import { openMessageStore } from './store/messageStore.ts';
 
 export interface GraphSandboxOptions {
@@ -41,17 +75,24 @@ export async function createGraphSandbox(options: GraphSandboxOptions): Promise<
   const messages = await openMessageStore(options.dataDir);
   const faults = createFaults();
   const calls = createCallCounter();
-  const sendMail = createSendMail(messages, async () => {
-    throw new GraphError('UnsupportedMediaType');
-  });
+  const drafts = await openDraftStore(join(options.dataDir, 'drafts'), messages);
+  const items = createMailItems(drafts, messages);
+  const draftCalls = createDraftCalls(drafts, items, messages);
+  const sendMail = createSendMail(messages, draftCalls.sendJson);
   const graph = createGraphDoor({
-    routes: [{ method: 'POST', path: 'users/{user}/sendMail', handler: sendMail }],
+    routes: [
+      { method: 'POST', path: 'users/{user}/sendMail', handler: sendMail },
+      ...draftCalls.routes,
+      ...createItemCalls(items),
+      ...createUploadCalls(items),
+      ...createAttachmentCalls(items),
+    ],
     findMailbox: createMailboxes(options.mailboxes),
     faults,
     calls,
     limits: options.graphLimits ? createGraphLimits() : noLimits,
   });
-  const sandbox = createSandboxRoutes({ messages, faults, calls, removeDrafts: async () => {} });
+  const sandbox = createSandboxRoutes({ messages, faults, calls, removeDrafts: drafts.removeAll });
 
   const inbox = createInbox(messages);
 

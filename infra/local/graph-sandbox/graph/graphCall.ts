@@ -12,6 +12,8 @@ export interface GraphCall {
   readonly ids: RequestIds;
   /** Scheme, host and port the caller used: what upload URLs begin with. */
   readonly origin: string;
+  /** The path of the URL as it was called. */
+  readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: RequestBody;

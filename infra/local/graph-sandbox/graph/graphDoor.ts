@@ -6,6 +6,7 @@ import { type Answer, sendAnswer } from '../answer.ts';
 import type { Fault, Faults } from '../faults.ts';
 import { readBody } from '../requestBody.ts';
 import type { CallCounter } from '../stats.ts';
+import { DraftGone } from '../store/draftStore.ts';
 import { MOST_REQUEST_BYTES } from './graphCall.ts';
 import { errorAnswer, GraphError, type RequestIds, tooLargeAnswer } from './graphError.ts';
 import type { GraphLimits } from './graphLimits.ts';
@@ -65,6 +66,7 @@ export function createGraphDoor({ routes, findMailbox, faults, calls, limits }: 
         return await finding.route.handler({
           ids,
           origin: `http://${request.headers.host ?? url.host}`,
+          path: url.pathname,
           query: url.searchParams,
           headers: singleHeaders(request),
           body,
@@ -72,6 +74,7 @@ export function createGraphDoor({ routes, findMailbox, faults, calls, limits }: 
           mailbox: findMailbox(finding.params.user ?? ''),
         });
       } catch (error) {
+        if (error instanceof DraftGone) return errorAnswer(404, 'ErrorItemNotFound', undefined, ids);
         if (error instanceof GraphError)
           return errorAnswer(error.status, error.code, error.message, ids, error.headers);
         console.error(`graph sandbox: ${method} ${path}: ${error instanceof Error ? error.stack : error}`);

@@ -27,8 +27,8 @@ export interface GraphLimits {
 /** No limits. */
 export const noLimits: GraphLimits = { admit: () => ({ upload: async () => {}, end: () => {} }) };
 
-/** The limits of the real service, and a latency that makes calls meet. `clock` is in milliseconds. */
-export function createGraphLimits(clock: () => number = Date.now): GraphLimits {
+/** The limits of the real service, and a latency that makes calls meet. `clock` and `latency` are in milliseconds. */
+export function createGraphLimits(clock: () => number = Date.now, latency = LATENCY_MS): GraphLimits {
   const mailboxes = new Map<string, { inFlight: number; requests: SlidingSum; uploaded: SlidingSum }>();
   return {
     admit(name) {
@@ -54,7 +54,7 @@ export function createGraphLimits(clock: () => number = Date.now): GraphLimits {
           const wait = uploaded.waitFor(now, bytes, UPLOAD.most);
           if (wait > 0) throw throttled('MailboxUpload', wait);
           uploaded.add(now, bytes);
-          await sleep(LATENCY_MS);
+          await sleep(latency);
         },
         end() {
           if (admitted) counted.inFlight--;

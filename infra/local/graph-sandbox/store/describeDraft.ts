@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Recipient } from '../graph/draftMessage.ts';
-import { attachmentPath, type Draft, draftMimePath, readDraft } from './draftFolder.ts';
+import { contentPath, type Draft, draftMimePath, readDraft } from './draftFolder.ts';
 import type { AttachmentRecord, MessageRecord } from './messageRecord.ts';
 import type { MimeReader } from './mimeReader.ts';
 
@@ -15,7 +15,7 @@ export async function describeDraft(folder: string, id: string, reader: MimeRead
   const inMime = message.fromMime ? await reader.content({ path: draftMimePath(folder), offset: 0 }) : undefined;
   const attachments: AttachmentRecord[] = [...(inMime?.attachments ?? [])];
   for (const { id, name, contentType, bytes, contentId, inline } of draft.attachments)
-    attachments.push({ name, contentType, bytes, sha256: await sha256(attachmentPath(folder, id)), contentId, inline });
+    attachments.push({ name, contentType, bytes, sha256: await sha256(contentPath(folder, id)), contentId, inline });
   return {
     id,
     mailbox: draft.mailbox,
@@ -62,5 +62,5 @@ export async function draftAttachment(
   const inMime = draft.message.fromMime ? ((await reader.content(mime))?.attachments.length ?? 0) : 0;
   if (index < inMime) return reader.attachment(mime, index);
   const attachment = draft.attachments[index - inMime];
-  return attachment && { path: attachmentPath(folder, attachment.id) };
+  return attachment && { path: contentPath(folder, attachment.id) };
 }

@@ -1,23 +1,30 @@
-// A draft on disk: a folder with draft.json, one {id}.attachment per finished attachment and one {id}.upload per
-// upload session. draft.json is replaced as a whole, so that it is always either the old or the new one.
+// A draft on disk: a folder with draft.json and one {id}.content per attachment, finished or being uploaded.
+// draft.json is replaced as a whole, so that it is always either the old or the new one.
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DraftMessage } from '../graph/draftMessage.ts';
 
-/** A finished attachment. */
-export interface DraftAttachment {
-  readonly id: string;
+/** What is known of an attachment before its content. */
+export interface AttachmentHead {
   readonly name: string;
   readonly contentType: string;
+  /** Without angle brackets; "" when it has none. */
   readonly contentId: string;
   readonly inline: boolean;
-  readonly bytes: number;
-  readonly addedAt: string;
 }
 
-/** An upload session that is under way. How far it got is the size of its file. */
-export interface DraftUpload extends Omit<DraftAttachment, 'addedAt'> {
+/** A finished attachment. */
+export interface DraftAttachment extends AttachmentHead {
+  readonly id: string;
+  readonly bytes: number;
+  readonly changedAt: string;
+}
+
+/** An upload session that is under way; it becomes the attachment with the same id. */
+export interface DraftUpload extends AttachmentHead {
+  readonly id: string;
+  readonly bytes: number;
   /** Stands in the upload URL and is all the authorisation a range needs. */
   readonly token: string;
   readonly expiresAt: string;
@@ -25,10 +32,7 @@ export interface DraftUpload extends Omit<DraftAttachment, 'addedAt'> {
 
 /** The content of draft.json. */
 export interface Draft {
-  /** The immutable id: stays when the draft is sent. */
   readonly id: string;
-  /** The id for callers that do not ask for immutable ones: ends when the draft is sent. */
-  readonly movingId: string;
   readonly mailbox: string;
   readonly createdAt: string;
   readonly changedAt: string;
@@ -51,14 +55,9 @@ export async function writeDraft(folder: string, draft: Draft): Promise<void> {
   await rename(temporary, join(folder, 'draft.json'));
 }
 
-/** The file of a finished attachment. */
-export function attachmentPath(folder: string, id: string): string {
-  return join(folder, `${id}.attachment`);
-}
-
-/** The file an upload session collects its ranges in. */
-export function uploadPath(folder: string, id: string): string {
-  return join(folder, `${id}.upload`);
+/** The file of an attachment, finished or not. */
+export function contentPath(folder: string, id: string): string {
+  return join(folder, `${id}.content`);
 }
 
 /** The MIME of a draft that was created from MIME. */

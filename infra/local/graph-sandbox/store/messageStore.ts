@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { describeDraft, draftAttachment } from './describeDraft.ts';
 import { describeMime } from './describeMime.ts';
+import { createTurns } from './inTurn.ts';
 import { type MessageEntry, openMessageFiles } from './messageFiles.ts';
-import type { MessageRecord } from './messageRecord.ts';
+import type { MessageContent, MessageRecord } from './messageRecord.ts';
 import { createMimeReader } from './mimeReader.ts';
 import { openRecordLog, type RecordPlace } from './recordLog.ts';
 
@@ -44,6 +45,10 @@ export interface MessageStore {
   recordList(): Readable;
   /** The MIME as posted; undefined for drafts and for unknown ids. */
   mime(id: string): Promise<{ path: string; offset: number; bytes: number } | undefined>;
+  /** The folder of a sent draft; undefined for messages posted as MIME and for unknown ids. */
+  draftFolder(id: string): string | undefined;
+  /** Reads MIME that is not stored here. */
+  readMime(mime: Uint8Array): Promise<MessageContent | undefined>;
   /** The decoded content of an attachment: bytes of a MIME part, or the file of a draft's attachment. */
   attachment(id: string, index: number): Promise<Uint8Array | { path: string } | undefined>;
   /** Removes these messages, or all. */
@@ -82,21 +87,16 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
     return true;
   });
 
-  let last: Promise<void> = Promise.resolve();
-  /** Reading, removing: one after the other, in the order they were asked for. */
-  function inTurn(job: () => Promise<void>): Promise<void> {
-    const turn = last.then(job);
-    last = turn.catch((error) => console.error(`graph sandbox: ${error instanceof Error ? error.message : error}`));
-    return turn;
-  }
+  const { inTurn, idle } = createTurns();
 
   function read(entry: MessageEntry): void {
-    void inTurn(async () => {
+    const reading = inTurn(async () => {
       const record = await describe(entry);
       const item = { entry, summary: summarise(record), place: await log.append(record) };
       keep(item);
       for (const watcher of watchers) watcher.added(item.summary);
-    }).catch(() => {}); // said on the console by inTurn
+    });
+    reading.catch((error) => console.error(`graph sandbox: message ${entry.id} cannot be read: ${error}`));
   }
 
   function describe(entry: MessageEntry): Promise<MessageRecord> {
@@ -117,7 +117,7 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
     acceptDraft(id, from) {
       read(files.adopt(++lastNumber, id, from));
     },
-    settled: () => last,
+    settled: idle,
     summaries: () => kept.map((item) => item.summary),
     find: (id) => byId.get(id)?.summary,
     duplicateMessageIds() {
@@ -135,6 +135,11 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
       const { file, bytes } = await files.openMime(entry);
       return { ...file, bytes };
     },
+    draftFolder(id) {
+      const entry = byId.get(id)?.entry;
+      return entry?.via === 'draft' ? files.path(entry) : undefined;
+    },
+    readMime: (mime) => reader.content({ mime }),
     attachment: async (id, index) => attachmentOf(byId.get(id)?.entry, index),
     remove: (ids) =>
       inTurn(async () => {
@@ -152,7 +157,7 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
       }),
     watch: (watcher) => void watchers.push(watcher),
     async close() {
-      await last;
+      await idle();
       await reader.close();
       await log.close();
     },

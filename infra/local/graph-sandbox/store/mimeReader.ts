@@ -1,6 +1,7 @@
 // Reads whole messages in a thread of its own: a mail built to choke a parser costs that thread, never the sandbox.
 
 import { Worker } from 'node:worker_threads';
+import { createTurns } from './inTurn.ts';
 import type { MessageContent } from './messageRecord.ts';
 
 /** How long one message may take. The worst that fits into 4 MB needs a few seconds on a busy machine. */
@@ -13,8 +14,11 @@ export interface MimeFile {
   readonly offset: number;
 }
 
+/** MIME in a file, or in memory. */
+export type MimeSource = MimeFile | { readonly mime: Uint8Array };
+
 /** What the thread is asked: everything, or the content of the n-th attachment. */
-export type MimeQuestion = MimeFile & { readonly attachment?: number };
+export type MimeQuestion = MimeSource & { readonly attachment?: number };
 
 /** What the thread answers. */
 export type MimeReply =
@@ -24,16 +28,16 @@ export type MimeReply =
 
 export interface MimeReader {
   /** Subject, bodies and attachments; undefined when the parser gave up or took too long. */
-  content(file: MimeFile): Promise<MessageContent | undefined>;
+  content(source: MimeSource): Promise<MessageContent | undefined>;
   /** The decoded bytes of the attachment at `index`; undefined when there is none. */
-  attachment(file: MimeFile, index: number): Promise<Uint8Array | undefined>;
+  attachment(source: MimeSource, index: number): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
 
 /** A reader; its thread is started with the first question. One question at a time. */
 export function createMimeReader(): MimeReader {
   let worker: Worker | undefined;
-  let last: Promise<unknown> = Promise.resolve();
+  const { inTurn } = createTurns();
 
   async function ask(question: MimeQuestion): Promise<MimeReply> {
     worker ??= new Worker(new URL('./mimeReaderThread.ts', import.meta.url), {
@@ -68,19 +72,13 @@ export function createMimeReader(): MimeReader {
     return reply;
   }
 
-  function inTurn(question: MimeQuestion): Promise<MimeReply> {
-    const turn = last.then(() => ask(question));
-    last = turn;
-    return turn;
-  }
-
   return {
-    async content(file) {
-      const reply = await inTurn(file);
+    async content(source) {
+      const reply = await inTurn(() => ask(source));
       return 'content' in reply ? reply.content : undefined;
     },
-    async attachment(file, index) {
-      const reply = await inTurn({ ...file, attachment: index });
+    async attachment(source, index) {
+      const reply = await inTurn(() => ask({ ...source, attachment: index }));
       return 'attachment' in reply ? reply.attachment : undefined;
     },
     async close() {

@@ -12,8 +12,8 @@ parentPort!.on('message', async (question: MimeQuestion) => {
 
 async function answer(question: MimeQuestion): Promise<MimeReply> {
   try {
-    const mime = (await readFile(question.path)).subarray(question.offset);
-    return await readMime(mime, question.attachment);
+    const mime = 'mime' in question ? question.mime : (await readFile(question.path)).subarray(question.offset);
+    return await readMime(Buffer.from(mime), question.attachment);
   } catch (error) {
     return { problem: String(error) };
   }
