@@ -45,7 +45,18 @@ param redirectAllTo string = ''
 @allowed(['resend', 'hold', 'check'])
 param ambiguousSend string = 'resend'
 
-@description('Largest message, in bytes.')
+@description('Send mail above 3 MB by way of a draft. The identity then needs the permission to write mail: -LargeMail.')
+@allowed(['on', 'off'])
+param largeMail string = 'off'
+
+@description('Large mail that a draft would damage goes as an attachment of a short note, or fails.')
+@allowed(['attach', 'fail'])
+param unrewritable string = 'attach'
+
+@description('Further hosts that upload addresses of Graph may name, separated by commas; a leading dot stands for all below.')
+param graphUploadHosts string = ''
+
+@description('Largest message, in bytes. Without largeMail it is 2,980,000 at most.')
 @minValue(1000)
 @maxValue(150000000)
 param maxMessageBytes int = 35000000
@@ -244,6 +255,9 @@ module functionApp 'modules/functionApp.bicep' = {
       POSTMASTER: postmaster
       REDIRECT_ALL_TO: redirectAllTo
       AMBIGUOUS_SEND: ambiguousSend
+      LARGE_MAIL: largeMail
+      UNREWRITABLE: unrewritable
+      GRAPH_UPLOAD_HOSTS: graphUploadHosts
       MAX_MESSAGE_BYTES: string(maxMessageBytes)
       MAX_INSTANCES: string(maxInstances)
       DELIVERY: delivery

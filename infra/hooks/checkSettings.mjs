@@ -3,24 +3,14 @@ import '../local/requireNode.mjs';
 
 const { readSettings } = await import('../../functions/wiring/settings.ts');
 
-/** Settings that are an azd variable of the same name with RELAY_ before it. */
-const PASSED_ON = [
-  'CALLERS',
-  'SENDER_RULES',
-  'DEFAULT_SENDER',
-  'FALLBACK_MAILBOX',
-  'POSTMASTER',
-  'REDIRECT_ALL_TO',
-  'AMBIGUOUS_SEND',
-  'MAX_MESSAGE_BYTES',
-  'MAX_INSTANCES',
-  'DELIVERY',
-  'ADDRESS_PRIVACY',
-  'GRAPH_BASE_URL',
-  'GRAPH_TIMEOUT_SECONDS',
-];
+/** A setting is the azd variable of the same name with this before it (main.parameters.json). */
+const PREFIX = 'RELAY_';
 
-const given = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[`RELAY_${name}`]]));
+const given = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith(PREFIX) ? [[name.slice(PREFIX.length), value]] : [],
+  ),
+);
 
 try {
   const settings = readSettings({
@@ -36,7 +26,7 @@ try {
     );
   if (settings.REDIRECT_ALL_TO) console.warn(`Pilot mode: every mail will go to ${settings.REDIRECT_ALL_TO}.`);
 } catch (error) {
-  const names = new RegExp(`(?<=- )(?=(?:${PASSED_ON.join('|')})\\b)`, 'g');
-  console.error(`${error.message.replace(names, 'RELAY_')}\nCorrect it with: azd env set NAME VALUE`);
+  const problems = error.message.replace(/(?<=^ +- )(\w+)/gm, (name) => (name in given ? PREFIX + name : name));
+  console.error(`${problems}\nCorrect it with: azd env set NAME VALUE`);
   process.exit(1);
 }

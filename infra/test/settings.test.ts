@@ -108,7 +108,13 @@ describe('The deployed settings', { skip: !compiled }, () => {
   });
 
   test('offer the choices that the code offers', () => {
-    const choices = { ambiguousSend: 'AMBIGUOUS_SEND', delivery: 'DELIVERY', addressPrivacy: 'ADDRESS_PRIVACY' };
+    const choices = {
+      ambiguousSend: 'AMBIGUOUS_SEND',
+      delivery: 'DELIVERY',
+      addressPrivacy: 'ADDRESS_PRIVACY',
+      largeMail: 'LARGE_MAIL',
+      unrewritable: 'UNREWRITABLE',
+    };
     for (const [parameter, setting] of Object.entries(choices)) {
       const offered = template?.parameters?.[parameter]?.allowedValues as string[];
       const expected = offered.map((value) => `"${value}"`).join('|');
@@ -125,6 +131,7 @@ describe('The deployed settings', { skip: !compiled }, () => {
         defaultSender: 'relay@contoso.com',
         senderRules: [],
         delivery: 'paused',
+        largeMail: 'on',
         maxMessageBytes: 10_000_000,
         graphBaseUrl: 'https://graph.microsoft.us',
       }),
