@@ -35,8 +35,8 @@ export function oid(dotted: string): Buffer {
   return der(0x06, Buffer.from(bytes));
 }
 
-/** A point in time as GeneralizedTime, UTC. */
+/** A point in time: UTCTime until 2049, GeneralizedTime from then on (RFC 5280 section 4.1.2.5). */
 export function time(date: Date): Buffer {
   const text = date.toISOString().replace(/[-:T]|\.\d+/g, '');
-  return der(0x18, Buffer.from(text, 'ascii'));
+  return date.getUTCFullYear() < 2050 ? der(0x17, Buffer.from(text.slice(2))) : der(0x18, Buffer.from(text));
 }

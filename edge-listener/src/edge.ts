@@ -1,24 +1,31 @@
 // The edge put together: spool, forwarder, listeners; started and stopped in order.
 import { join } from 'node:path';
+import type { Heartbeat } from '../../functions/contract/relayProtocol.ts';
 import type { EdgeConfig } from './config/configSchema.ts';
 import type { Report } from './events.ts';
+import { createFailureReports } from './forward/failureReports.ts';
 import { createForwarder } from './forward/forwarder.ts';
 import { createHttpClient } from './forward/httpExchange.ts';
 import { createRelayClient } from './forward/relayClient.ts';
 import { createInventory, readInventory } from './inventory.ts';
+import { serveOperator } from './operations/controlServer.ts';
+import { createEventTally } from './operations/eventTally.ts';
+import { instanceId, startHeartbeat } from './operations/heartbeat.ts';
+import { metricsText } from './operations/metrics.ts';
+import { type OperationsServer, startOperationsServer } from './operations/operationsServer.ts';
+import { createOperator } from './operations/operator.ts';
 import { createAuthBans } from './policy/authBans.ts';
 import { createRateLimit } from './policy/rateLimit.ts';
 import { createConnectionCount } from './smtp/connectionCount.ts';
 import { createRepeats } from './smtp/repeats.ts';
 import { createSmtpListener, type SharedParts, type SmtpListener } from './smtp/smtpListener.ts';
-import { openDiskSpool } from './spool/diskSpool.ts';
+import { type DiskSpool, openDiskSpool } from './spool/diskSpool.ts';
 import { createSteadyClock } from './steadyClock.ts';
 import { edgeVersion } from './version.ts';
 
 /** How long a message being received, and one being forwarded, may take to finish when the edge stops. */
 const RECEIVE_GRACE_MS = 8000;
 const FORWARD_GRACE_MS = 8000;
-
 /** How often the inventory of devices is written, in milliseconds. */
 const SAVE_INVENTORY_MS = 30_000;
 
@@ -29,78 +36,152 @@ export interface Edge {
 }
 
 /** Starts everything. Rejects, with nothing left running, when the spool or a port cannot be had. */
-export async function startEdge(config: EdgeConfig, relayKey: string, report: Report): Promise<Edge> {
+export async function startEdge(config: EdgeConfig, relayKey: string, log: Report): Promise<Edge> {
   const now = createSteadyClock();
-  const { directory, minFreeBytes, quotaBytes } = config.spool;
+  const tally = createEventTally(log);
+  const { report } = tally;
+  const { name, relay, spool: place } = config;
   report('edge.starting', {
     version: edgeVersion,
     node: process.version,
-    name: config.name,
-    spool: directory,
-    relay: config.relay.url,
+    name,
+    spool: place.directory,
+    relay: relay.url,
   });
-  const opened = performance.now();
-  const spool = await openDiskSpool({ directory, now, minFreeBytes, quotaBytes });
-  const { queued, failed, swept, damaged } = spool.recovered;
-  const milliseconds = Math.round(performance.now() - opened);
-  report('edge.recovered', { queued, failed, swept, milliseconds });
-  if (damaged > 0)
-    report('edge.spoolError', { reason: `${damaged} damaged files were put aside in ${directory}/damaged.` });
-
-  const http = createHttpClient({
-    baseUrl: config.relay.url,
-    maxSockets: config.relay.parallel,
-    idleTimeoutMs: 60_000,
-    answerTimeoutMs: 230_000,
-  });
-  const client = createRelayClient({ http, now, authorization: async () => `Bearer ${relayKey}` });
-  const forwarder = createForwarder({ spool, client, parallel: config.relay.parallel, report, now });
-  const inventoryFile = join(directory, 'devices.json');
+  const spool = await openSpool(config, now, report);
+  const inventoryFile = join(place.directory, 'devices.json');
   const inventory = createInventory(now, await readInventory(inventoryFile));
   const saveInventory = () =>
     inventory.save(inventoryFile).catch((error: unknown) => report('edge.spoolError', { reason: String(error) }));
   const inventoryTimer = setInterval(saveInventory, SAVE_INVENTORY_MS).unref();
+  serveOperator(
+    spool.lock.server,
+    createOperator(spool, async () => inventory.all()),
+  );
+
+  const http = createHttpClient({
+    baseUrl: relay.url,
+    maxSockets: relay.parallel + 1,
+    idleTimeoutMs: 60_000,
+    answerTimeoutMs: 230_000,
+  });
+  const authorization = async () => `Bearer ${relayKey}`;
+  const client = createRelayClient({ http, now, authorization });
+  const postmaster = config.postmaster ?? '';
+  const reportFailure = createFailureReports({ spool, edge: name, postmaster, report, now });
+  const forwarder = createForwarder({ spool, client, parallel: relay.parallel, report, now, reportFailure });
+
+  let messageLimit = config.maxMessageBytes;
   const shared: SharedParts = {
     config,
     spool,
     report,
     now,
     inventory,
+    messageLimit: () => messageLimit,
     connections: createConnectionCount(config.limits),
     repeats: createRepeats(config.limits.repeatMinutes * 60_000),
     rates: createRateLimit(),
     bans: createAuthBans(config.limits.authFailures),
   };
-
   const listeners: SmtpListener[] = [];
+  const listening: Heartbeat['listeners'][number][] = [];
+  let operations: OperationsServer | undefined;
+  let stopHeartbeat: () => void = () => undefined;
+
+  const oldestSeconds = () => {
+    const { oldestQueuedAt } = spool.counts();
+    return oldestQueuedAt === undefined ? 0 : Math.max(0, Math.round((now() - oldestQueuedAt) / 1000));
+  };
+  const uptimeSeconds = () => Math.round(process.uptime());
 
   async function letGo(receiveGraceMs: number): Promise<void> {
+    stopHeartbeat();
     await Promise.all(listeners.map((listener) => listener.close(receiveGraceMs)));
     await forwarder.stop(FORWARD_GRACE_MS);
     http.close();
     clearInterval(inventoryTimer);
     await saveInventory();
+    await operations?.close();
     await spool.close();
   }
 
-  async function stop(signal: string): Promise<void> {
-    report('edge.stopping', { signal });
-    await letGo(RECEIVE_GRACE_MS);
-    report('edge.stopped', { queued: spool.counts().queued });
-  }
-
   try {
-    for (const { tls, auth, clients, ...rest } of config.listeners) {
-      const listener = createSmtpListener({ tls, auth, clients, ...rest }, shared);
-      listeners.push(listener);
-      const { address, port } = await listener.listen();
+    for (const listener of config.listeners) {
+      const { tls, auth, clients } = listener;
+      const opened = createSmtpListener(listener, shared);
+      listeners.push(opened);
+      const { address, port } = await opened.listen();
+      listening.push({ address, port, tls });
       report('edge.listening', { address, port, tls, auth, clients });
     }
+    if (config.operations) {
+      operations = await startOperationsServer(config.operations, {
+        notReady: () => spool.roomProblem(0),
+        metrics: () =>
+          metricsText({
+            tally,
+            counts: spool.counts(),
+            connections: shared.connections.size,
+            oldestSeconds: oldestSeconds(),
+            uptimeSeconds: uptimeSeconds(),
+            version: edgeVersion,
+          }),
+      });
+      const { address, port } = operations.address;
+      report('edge.operations', { address, port });
+    }
+    const instance = await instanceId(place.directory);
+    stopHeartbeat = startHeartbeat({
+      http,
+      authorization,
+      name,
+      report,
+      state: () => {
+        const { queued, queuedBytes } = spool.counts();
+        return {
+          v: 1,
+          version: edgeVersion,
+          instance,
+          uptimeSeconds: uptimeSeconds(),
+          spool: { count: queued, bytes: queuedBytes, oldestSeconds: oldestSeconds() },
+          lastError: tally.lastError,
+          listeners: listening,
+          devices: inventory.all().map(({ address, accepted, rejected, bytes, lastSeen, tls, user }) => {
+            return { address, accepted, rejected, bytes, lastSeen, tls, user };
+          }),
+        };
+      },
+      onAnswer({ maxMessageBytes }) {
+        const limit = Math.min(config.maxMessageBytes, maxMessageBytes);
+        if (!Number.isSafeInteger(limit) || limit < 1 || limit === messageLimit) return;
+        messageLimit = limit;
+        for (const listener of listeners) listener.setMessageLimit(limit);
+        report('edge.messageLimit', { bytes: limit });
+      },
+    });
   } catch (error) {
     await letGo(0);
     throw error;
   }
   forwarder.start();
   report('edge.ready', {});
-  return { stop };
+  return {
+    async stop(signal) {
+      report('edge.stopping', { signal });
+      await letGo(RECEIVE_GRACE_MS);
+      report('edge.stopped', { queued: spool.counts().queued });
+    },
+  };
+}
+
+async function openSpool({ spool: place }: EdgeConfig, now: () => number, report: Report): Promise<DiskSpool> {
+  const { directory, minFreeBytes, quotaBytes } = place;
+  const started = performance.now();
+  const spool = await openDiskSpool({ directory, now, minFreeBytes, quotaBytes });
+  const { queued, failed, swept, damaged } = spool.recovered;
+  report('edge.recovered', { queued, failed, swept, milliseconds: Math.round(performance.now() - started) });
+  if (damaged > 0)
+    report('edge.spoolError', { reason: `${damaged} damaged stretches are kept in ${directory}/damaged.` });
+  return spool;
 }

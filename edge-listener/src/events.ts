@@ -35,6 +35,10 @@ export interface EdgeEvents {
   'edge.failed': About & { attempts: number; code: string; reason: string };
   'edge.relayUnreachable': { reason: string };
   'edge.relayReachable': { queued: number };
+  'edge.heartbeatFailed': { reason: string };
+  'edge.messageLimit': { bytes: number };
+  'edge.operations': { address: string; port: number };
+  'edge.reported': About & { report: string };
   'edge.spoolError': { reason: string };
   'edge.error': { reason: string };
   'edge.stopping': { signal: string };

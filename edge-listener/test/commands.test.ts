@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -73,6 +73,124 @@ const working = (name: string, port = 0) => ({
   relay: { url: relay.url },
   listeners: [{ host: '127.0.0.1', port, clients: ['127.0.0.0/8'] }],
   limits: { connectionsPerAddress: 0 },
+});
+
+test('the operator sees, exports, holds, retries and deletes mail, of a running edge and of a stopped one', async () => {
+  const file = config('operator', { ...working('operator'), relay: { url: 'http://127.0.0.1:9' } });
+  const edge = run(['start', '--config', file]);
+  const port = await edge.port();
+  for (let i = 0; i < 3; i++) assert.equal((await sendMail(port, { data: `Subject: ${i}\r\n\r\nbody\r\n` })).code, 250);
+  await until('all three were tried', () => edge.out().split('edge.retrying').length > 3);
+  const command = async (...args: string[]) => {
+    const done = run([...args, '--config', file, '--json'], {});
+    const code = await done.exit;
+    return { code, out: done.out(), err: done.err() };
+  };
+  const queue = async () => JSON.parse((await command('queue', 'list')).out) as { id: string; state: string }[];
+  for (const state of ['running', 'stopped']) {
+    if (state === 'stopped') {
+      edge.child.kill('SIGTERM');
+      assert.equal(await edge.exit, 0);
+    }
+    const [first] = await queue();
+    const { id } = first!;
+    assert.equal((await command('queue', 'hold', id)).code, 0);
+    assert.equal((await queue()).find((item) => item.id === id)?.state, 'failed');
+    assert.equal(JSON.parse((await command('queue', 'show', id)).out).envelope.from, 'scanner@example.com');
+    assert.match((await command('queue', 'export', id)).out, /^Subject: \d\r\n\r\nbody\r\n$/);
+    assert.equal((await command('queue', 'retry', id)).code, 0);
+    const [, other] = await queue();
+    await command('queue', 'hold', other!.id);
+    assert.equal((await command('queue', 'delete', '--all')).code, 0);
+    assert.equal((await command('queue', 'delete', other!.id)).code, 1);
+    assert.equal((await command('queue', 'frobnicate')).code, 2);
+  }
+  assert.equal((await queue()).length, 1);
+  const [device] = JSON.parse((await command('devices')).out) as Record<string, unknown>[];
+  assert.equal(device?.address, '127.0.0.1');
+  assert.equal(device?.accepted, 3);
+  assert.deepEqual([device?.senders, device?.recipientDomains], [['scanner@example.com'], ['example.com']]);
+});
+
+test('check says that all is well, with --online also that the relay knows the key', async () => {
+  const file = config('check', working('check'));
+  const fine = run(['check', '--config', file, '--online', '--json']);
+  assert.equal(await fine.exit, 0, fine.out());
+  assert.deepEqual(JSON.parse(fine.out()), { ok: true, problems: [] });
+  const wrong = run(['check', '--config', file, '--online'], { RELAY_KEY: 'wrong' });
+  assert.equal(await wrong.exit, 1);
+  assert.match(wrong.out(), /^relay\.url: .*HTTP 401, unauthorized/);
+});
+
+test('send-test goes through the running edge to the function app', async () => {
+  const free = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => free.once('listening', resolve));
+  const { port } = free.address() as net.AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const file = config('send-test', working('send-test', port));
+  const edge = run(['start', '--config', file]);
+  await edge.port();
+  const sent = run(['send-test', '--config', file, '--to', 'admin@example.com', '--json']);
+  assert.equal(await sent.exit, 0, sent.err());
+  assert.equal(JSON.parse(sent.out()).state, 'forwarded');
+  const refused = run(['send-test', '--config', file, '--to', 'not-an-address']);
+  assert.equal(await refused.exit, 1);
+  assert.match(refused.err(), /^The edge refused the mail: 553 5\.1\.3 /);
+  edge.child.kill('SIGTERM');
+  await edge.exit;
+});
+
+test('hash-password and make-certificate make what the configuration takes', async () => {
+  const hashed = run(['hash-password', '--json']);
+  hashed.child.stdin!.end('geheim\n');
+  assert.equal(await hashed.exit, 0);
+  const { passwordHash } = JSON.parse(hashed.out()) as { passwordHash: string };
+  const made = run(['make-certificate', '--names', 'edge.example.com,192.0.2.1', '--out', directory.path]);
+  assert.equal(await made.exit, 0, made.err());
+  assert.equal(
+    await run(['make-certificate', '--names', 'x', '--out', directory.path]).exit,
+    1,
+    'nothing is overwritten',
+  );
+  const file = config('made', {
+    ...working('made'),
+    certificate: { certificateFile: 'edge.pem', keyFile: 'edge.key' },
+    users: [{ name: 'scanner', passwordHash }],
+    listeners: [{ host: '127.0.0.1', port: 0, clients: ['127.0.0.1'], tls: 'starttls', auth: 'required' }],
+  });
+  const checked = run(['check', '--config', file]);
+  assert.equal(await checked.exit, 0, checked.out());
+});
+
+test('the schema in the repository is the one of the configuration', async () => {
+  const printed = run(['schema']);
+  assert.equal(await printed.exit, 0);
+  const kept = readFileSync(fileURLToPath(new URL('../edge.schema.json', import.meta.url)), 'utf8');
+  assert.deepEqual(JSON.parse(printed.out()), JSON.parse(kept), 'run: npm run schema');
+});
+
+test('the sample configuration is in order but for the certificate it asks to make', async () => {
+  const sample = fileURLToPath(new URL('../edge.sample.yaml', import.meta.url));
+  const checked = run(['check', '--config', sample, '--json']);
+  await checked.exit;
+  const { problems } = JSON.parse(checked.out()) as { problems: string[] };
+  assert.equal(problems.length, 1, problems.join('\n'));
+  assert.match(problems[0]!, /^certificate: expected a certificate and its key/);
+});
+
+test('a second edge on the same spool is refused', async () => {
+  const file = config('twice', working('twice'));
+  const first = run(['start', '--config', file]);
+  await first.port();
+  const second = run(['start', '--config', file]);
+  assert.equal(await second.exit, 1);
+  assert.match(second.err(), /^The edge cannot start: the spool .* is in use by another edge listener\.$/m);
+  first.child.kill('SIGKILL');
+  await first.exit;
+  const third = run(['start', '--config', file]);
+  await third.port();
+  third.child.kill('SIGTERM');
+  assert.equal(await third.exit, 0);
 });
 
 test('every problem of a configuration is listed at once, with name, expected and got', async () => {

@@ -1,5 +1,7 @@
 // The shape of the configuration file, its defaults and what each value may be.
 import { z } from 'zod';
+import { addressProblem } from '../../../functions/contract/mailAddress.ts';
+import { isEdgeName } from '../../../functions/contract/relayProtocol.ts';
 import { addressRuleProblem } from '../policy/addressRules.ts';
 import { passwordHashProblem } from '../policy/passwordHash.ts';
 import { networkProblem } from './clientNetworks.ts';
@@ -31,6 +33,11 @@ const senders = addressRules
   .meta({ description: 'Senders allowed, in the envelope and in From and Sender: "*", "@example.com", an address.' });
 const recipients = addressRules.optional().meta({ description: 'Recipients allowed, written like senders.' });
 const domain = z.string().regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, { error: 'expected a domain such as example.com' });
+
+const mailbox = checked('an address', (value) => {
+  const problem = addressProblem(value);
+  return problem && `expected an address; ${problem}`;
+});
 
 const certificate = z.strictObject({
   certificateFile: text('a PEM file').meta({ description: 'Certificate and its chain, PEM.' }),
@@ -84,11 +91,7 @@ const device = z.strictObject({
   clients: networks.min(1, { error: 'expected at least one address or network' }).meta({
     description: 'Address or networks of the device or devices. The first entry that fits a client counts.',
   }),
-  sender: checked('an address', (value) =>
-    /^[^\s@<>]+@[a-z0-9_.-]+$/i.test(value) ? undefined : 'expected an address',
-  )
-    .optional()
-    .meta({ description: 'Envelope sender of its mail, whatever it says itself.' }),
+  sender: mailbox.optional().meta({ description: 'Envelope sender of its mail, whatever it says itself.' }),
   senders,
   recipients,
   bareLfEnd: yesOrNo.default(false).meta({ description: 'It ends its messages with LF . LF instead of CRLF . CRLF.' }),
@@ -129,7 +132,9 @@ const limits = z
     messagesPerMinute: wholeNumber(0, 100_000)
       .default(0)
       .meta({ description: 'Messages a minute from one address; 0 for no limit.' }),
-    messagesPerConnection: wholeNumber(1, 1_000_000).default(1000).meta({ description: 'Messages on one connection.' }),
+    messagesPerConnection: wholeNumber(1, 1_000_000)
+      .default(10_000)
+      .meta({ description: 'Messages on one connection.' }),
     errorsPerConnection: wholeNumber(1, 10_000)
       .default(20)
       .meta({ description: 'Refusals before the connection ends.' }),
@@ -147,15 +152,20 @@ const limits = z
   })
   .prefault({});
 
+const operations = z
+  .strictObject({
+    host: text('an address of this machine').default('127.0.0.1').meta({ description: 'Address to listen on.' }),
+    port: wholeNumber(0, 65535).meta({ description: 'TCP port of /metrics, /healthz and /readyz.' }),
+  })
+  .optional()
+  .meta({ description: 'Metrics and health for monitoring on this machine.' });
+
 /** The configuration file. Every default is here. */
 export const configSchema = z
   .strictObject({
-    name: z
-      .string({ error: 'expected a name' })
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-        error: 'expected 1 to 63 letters, digits, dots, hyphens or underscores',
-      })
-      .meta({ description: 'Name of this edge, unique among the edges of one function app.' }),
+    name: checked('a name', (value) =>
+      isEdgeName(value) ? undefined : 'expected 1 to 63 letters, digits, and inner dots, hyphens or underscores',
+    ).meta({ description: 'Name of this edge, unique among the edges of one function app.' }),
     spool,
     relay,
     maxMessageBytes: wholeNumber(1000, 150_000_000)
@@ -169,6 +179,10 @@ export const configSchema = z
     users: z.array(user, { error: 'expected a list of users' }).default([]),
     devices: z.array(device, { error: 'expected a list of devices' }).default([]),
     limits,
+    operations,
+    postmaster: mailbox
+      .optional()
+      .meta({ description: 'Gets a report when mail finally failed and its sender cannot be told.' }),
   })
   .superRefine((value, context) => {
     const say = (path: (string | number)[], message: string, input: unknown) =>

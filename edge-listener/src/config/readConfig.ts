@@ -10,8 +10,8 @@ export type ConfigReading =
   | { readonly ok: true; readonly config: EdgeConfig; readonly relayKey: string }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** Reads `file`; paths in it are taken relative to its directory, secrets from `environment`. */
-export function readConfig(file: string, environment: NodeJS.ProcessEnv): ConfigReading {
+/** Reads `file`; paths in it are taken relative to its directory, secrets from `environment`, which commands that do not talk to the relay can do without. */
+export function readConfig(file: string, environment: NodeJS.ProcessEnv, { withoutKey = false } = {}): ConfigReading {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -28,9 +28,10 @@ export function readConfig(file: string, environment: NodeJS.ProcessEnv): Config
   if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap(describe) };
   const config = parsed.data;
   const relayKey = environment[config.relay.keyVariable]?.trim() ?? '';
-  const problems = relayKey
-    ? []
-    : [`environment variable ${config.relay.keyVariable}: expected the key of this edge; got nothing`];
+  const problems =
+    relayKey || withoutKey
+      ? []
+      : [`environment variable ${config.relay.keyVariable}: expected the key of this edge; got nothing`];
   if (relayKey && /[^\x21-\x7e]/.test(relayKey))
     problems.push(`environment variable ${config.relay.keyVariable}: expected a key of printable ASCII without blanks`);
   const placed = placePaths(config, dirname(resolve(file)));

@@ -23,6 +23,8 @@ export interface ForwarderOptions {
   readonly report: Report;
   readonly now: () => number;
   readonly random?: () => number;
+  /** Tells the sender of a message that finally failed. */
+  readonly reportFailure: (id: string, code: string, reason: string) => Promise<void>;
 }
 
 export interface Forwarder {
@@ -32,7 +34,7 @@ export interface Forwarder {
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const { spool, client, parallel, report, now, random = Math.random } = options;
+  const { spool, client, parallel, report, now, reportFailure, random = Math.random } = options;
   const active = new Set<Promise<void>>();
   const gate = createOutageGate(parallel);
   /** Messages whose last failure belongs to the outage: they need not sit out their wait when it ends. */
@@ -118,6 +120,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     victims.delete(entry.id);
     await settle(entry, { kind: 'failed', attempts, code, reason });
     report('edge.failed', { id: entry.id, attempts, code, reason });
+    await reportFailure(entry.id, code, reason).catch((error: unknown) =>
+      report('edge.error', { reason: `Message ${entry.id} failed and its sender could not be told: ${error}` }),
+    );
   }
 
   /** A note that cannot be written costs one more attempt after a restart, never a mail. */

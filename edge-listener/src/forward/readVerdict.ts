@@ -9,7 +9,8 @@ import {
 import { parseRetryAfterMs } from '../../../functions/contract/retrySchedule.ts';
 import type { HttpAnswer } from './httpExchange.ts';
 
-interface RelayProblem {
+/** A problem document of the relay: the last part of its type, and its sentence. */
+export interface RelayProblem {
   readonly name: string;
   readonly detail: string;
 }
@@ -60,7 +61,8 @@ function saysItHas(answer: HttpAnswer, id: string): boolean {
   return body?.id === id && (MESSAGE_STATES as readonly unknown[]).includes(body.state);
 }
 
-function readProblem(answer: HttpAnswer): RelayProblem | undefined {
+/** The relay's own problem document in an answer; undefined when it has none. */
+export function readProblem(answer: HttpAnswer): RelayProblem | undefined {
   const type = answer.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   const body = type === PROBLEM_CONTENT_TYPE ? readJson(answer.body) : undefined;
   if (typeof body?.type !== 'string' || !body.type.startsWith(PROBLEM_TYPE_BASE)) return undefined;

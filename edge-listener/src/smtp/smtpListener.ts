@@ -29,9 +29,13 @@ export interface SharedParts {
   readonly rates: ReturnType<typeof createRateLimit>;
   readonly bans: ReturnType<typeof createAuthBans>;
   readonly inventory: Inventory;
+  /** The largest message now, in bytes: the configured limit, or the function app's when that is lower. */
+  readonly messageLimit: () => number;
 }
 
 export interface SmtpListener {
+  /** The largest message from now on, in bytes. */
+  setMessageLimit(bytes: number): void;
   /** Resolves with the address once mail can come in. Rejects when the port cannot be had. */
   listen(): Promise<AddressInfo>;
   /** Takes no new connection, lets messages under way finish for up to `graceMs`, then ends every session. */
@@ -72,7 +76,7 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       authOptional: listener.auth !== 'required',
       allowInsecureAuth: listener.authBeforeTls,
       maxAllowedUnauthenticatedCommands: false,
-      size: config.maxMessageBytes,
+      size: shared.messageLimit(),
       maxRecipients: config.limits.recipients,
       maxClients: config.limits.connections * 2,
       maxCommandLength: 4096,
@@ -131,6 +135,9 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       : () => undefined;
 
   return {
+    setMessageLimit: (bytes) => {
+      server.options.size = bytes;
+    },
     listen: () =>
       new Promise((resolve, reject) => {
         server.server.once('error', reject);

@@ -30,7 +30,7 @@ export interface Transaction {
 }
 
 export function createTransaction({ shared, access, refuse, connectionOf }: TransactionOptions): Transaction {
-  const { config, spool, report, now, repeats, rates, inventory } = shared;
+  const { config, spool, report, now, repeats, rates, inventory, messageLimit } = shared;
 
   const speakerOf = (session: SMTPServerSession): Speaker => ({
     address: session.remoteAddress,
@@ -98,7 +98,7 @@ export function createTransaction({ shared, access, refuse, connectionOf }: Tran
       try {
         const mail = await receiveMessage(id, envelope, stream, {
           spool,
-          maxMessageBytes: config.maxMessageBytes,
+          maxMessageBytes: messageLimit(),
           now,
           judgeHeader: (header) => headerVerdict(header, speaker, access),
           repeatOf: repeats.expects(address) ? (sha256) => repeats.match(envelope, sha256) : undefined,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeEnvelope, type Envelope } from '../../../functions/contract/envelope.ts';
-import { PROBLEM_TYPE_BASE } from '../../../functions/contract/relayProtocol.ts';
+import { type Heartbeat, PROBLEM_TYPE_BASE } from '../../../functions/contract/relayProtocol.ts';
 
 /** A message the fake took. */
 export interface TakenMessage {
@@ -36,6 +36,8 @@ export interface FakeRelay {
   readonly taken: TakenMessage[];
   readonly requests: { method: string; id: string; at: number }[];
   faults: Fault[];
+  readonly heartbeats: { name: string; body: Heartbeat }[];
+  heartbeatAnswer: { status: number; body: unknown };
   /** Most requests that were under way at once. */
   readonly maxInFlight: () => number;
   close(): Promise<void>;
@@ -60,7 +62,16 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
     return fault;
   }
 
+  async function takeHeartbeat(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    let text = '';
+    for await (const chunk of request.setEncoding('utf8')) text += chunk;
+    relay.heartbeats.push({ name: request.url!.split('/').at(-1)!, body: JSON.parse(text) as Heartbeat });
+    const { status, body } = relay.heartbeatAnswer;
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  }
+
   const server = http.createServer((request, response) => {
+    if (request.url?.startsWith('/api/edges/')) return void takeHeartbeat(request, response);
     most = Math.max(most, ++inFlight);
     response.on('close', () => inFlight--);
     const method = request.method ?? '';
@@ -111,6 +122,8 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
     taken,
     requests,
     faults: [],
+    heartbeats: [],
+    heartbeatAnswer: { status: 200, body: { v: 1, maxMessageBytes: 150_000_000, now: new Date().toISOString() } },
     maxInFlight: () => most,
     close: () =>
       new Promise((resolve) => {

@@ -1,0 +1,44 @@
+// `edge-listener check --config FILE [--online]`: everything that is wrong with a configuration.
+import { randomUUID } from 'node:crypto';
+import { messagePath } from '../../../functions/contract/relayProtocol.ts';
+import { readConfig } from '../config/readConfig.ts';
+import { createHttpClient } from '../forward/httpExchange.ts';
+import { readStatusAnswer } from '../forward/readVerdict.ts';
+import { readOptions, say } from './commandLine.ts';
+import { EXIT_CANNOT, EXIT_CONFIGURATION, EXIT_OK } from './exitCodes.ts';
+
+export async function check(args: string[]): Promise<number> {
+  const options = readOptions(args, ['config'], ['online']);
+  const file = options.needed('config');
+  const reading = readConfig(file, process.env);
+  if (!reading.ok) {
+    say(options, { ok: false, problems: reading.problems }, reading.problems);
+    return EXIT_CONFIGURATION;
+  }
+  if (options.has('online')) {
+    const problem = await relayProblem(reading.config.relay.url, reading.relayKey);
+    if (problem) {
+      say(options, { ok: false, problems: [problem] }, problem);
+      return EXIT_CANNOT;
+    }
+  }
+  say(options, { ok: true, problems: [] }, `${file} is in order.`);
+  return EXIT_OK;
+}
+
+/** Asks the function app for a message that does not exist: that needs the right address and the right key. */
+async function relayProblem(baseUrl: string, key: string): Promise<string | undefined> {
+  const http = createHttpClient({ baseUrl, maxSockets: 1, idleTimeoutMs: 10_000, answerTimeoutMs: 60_000 });
+  const id = randomUUID();
+  try {
+    const headers = { authorization: `Bearer ${key}` };
+    const answer = await http.exchange({ method: 'GET', path: messagePath(id), headers });
+    const outcome = readStatusAnswer(answer, id, Date.now());
+    if (outcome.kind === 'unknownThere') return undefined;
+    return `relay.url: expected the relay to know this edge; got ${'reason' in outcome ? outcome.reason : outcome.kind}`;
+  } catch (error) {
+    return `relay.url: expected an answer of the relay; got ${(error as Error).message}`;
+  } finally {
+    http.close();
+  }
+}
