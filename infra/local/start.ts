@@ -1,4 +1,5 @@
 // The command line of the local relay: flags in, one ready line out, and an end that leaves nothing behind.
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { HELP, readFlags } from './flags.ts';
 import { createRelay } from './relay.ts';
@@ -12,9 +13,20 @@ try {
   // npm runs scripts in the repository, but a relative --data means a place where the person is.
   const flags = readFlags(process.argv.slice(2), { root, caller: process.env.INIT_CWD ?? process.cwd() });
   if (flags === 'help') process.stdout.write(HELP);
-  else await run(createRelay(flags, terminal));
+  else {
+    // Tests build once, and start many at a time.
+    if (process.env.LOCAL_BUILD !== 'done') build();
+    await run(createRelay(flags, terminal));
+  }
 } catch (error) {
   fail(error);
+}
+
+function build(): void {
+  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL('build.mjs', import.meta.url))], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) throw new StartError('The build failed; what is wrong stands above.');
 }
 
 async function run(relay: ReturnType<typeof createRelay>): Promise<void> {

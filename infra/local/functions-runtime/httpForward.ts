@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { LogLevel, TypedData } from './coreModule.ts';
 import type { Invoker } from './invocation.ts';
+import { letRunOut, transferBody } from './requestBody.ts';
 import type { RouteMatch } from './routes.ts';
 
 export interface HttpForwarderOptions {
@@ -14,8 +14,6 @@ export interface HttpForwarderOptions {
   readonly bodyLimit: number;
   log(level: LogLevel, source: string, message: string): void;
 }
-
-class BodyTooLarge extends Error {}
 
 /**
  * Carries a request to its handler as the host does with `enableHttpStream`: the request itself is proxied to a server
@@ -36,23 +34,18 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
       method: request.method,
       headers: { ...headers, 'x-ms-invocation-id': id, 'x-forwarded-host': host, 'x-forwarded-proto': 'http' },
     });
-    let size = 0;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        size += chunk.length;
-        done(size > bodyLimit ? new BodyTooLarge() : null, chunk);
-      },
-    });
-    const answer = (status: number) => {
-      inner.destroy();
+    const fail = (status: number) => {
       if (response.headersSent) response.destroy();
-      else refuse(request, response, status);
+      else response.writeHead(status, { 'content-length': 0 }).end();
+      body.end();
     };
+    const body = transferBody(request, inner, { limit: bodyLimit, onTooLarge: () => fail(413) });
     const answered = new Promise<boolean>((resolve) => {
-      inner.once('error', () => resolve(false));
+      inner.on('error', () => resolve(false));
+      inner.once('close', () => resolve(false));
       inner.once('response', (from) => {
-        delete from.headers['x-ms-invocation-id'];
-        response.writeHead(from.statusCode ?? 500, from.headers);
+        const { 'x-ms-invocation-id': ___, ...answerHeaders } = from.headers;
+        response.writeHead(from.statusCode ?? 500, answerHeaders);
         pipeline(from, response).then(
           () => resolve(true),
           () => resolve(false),
@@ -62,9 +55,6 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
     // A caller that goes away takes its request with it; the handler sees the body break off.
     response.once('close', () => {
       if (!response.writableFinished) inner.destroy();
-    });
-    pipeline(request, counted, inner).catch((error) => {
-      if (error instanceof BodyTooLarge) answer(413);
     });
 
     const triggerMetadata: Record<string, TypedData> = { Headers: { json: JSON.stringify(joinHeaders(request)) } };
@@ -78,23 +68,24 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
         traceParent: one(request.headers.traceparent),
         traceState: one(request.headers.tracestate),
       });
-      if (result.answered && (await answered)) return;
+      if (result.answered && (await answered)) {
+        if (!request.complete) body.end();
+        return;
+      }
     } catch {
       // The invoker has logged it; the library sends nothing when a handler throws.
     }
     if (response.destroyed || response.writableEnded) return;
     // In Azure the caller would now wait in vain (azure-functions-nodejs-library#324): say so instead.
     log('warning', match.function.name, 'The handler gave no answer; in Azure the caller would never get one.');
-    answer(500);
+    fail(500);
   };
 }
 
-/** Answers without a body of our own, and lets what the client still sends run out, so that it can read the answer. */
+/** Answers without a body, and lets what the client still sends run out, so that it can read the answer. */
 export function refuse(request: IncomingMessage, response: ServerResponse, status: number): void {
-  request.resume();
-  const cutOff = setTimeout(() => request.destroy(), 10_000);
-  request.once('close', () => clearTimeout(cutOff));
   response.writeHead(status, { 'content-length': 0 }).end();
+  letRunOut(request);
 }
 
 /** All headers, each as one text, in the form the host's trigger metadata has them. */
