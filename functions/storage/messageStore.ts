@@ -195,7 +195,9 @@ function createBlockWriter(blob: BlockBlobClient): BodyWriter {
       const options = { conditions: { ifNoneMatch: '*' }, metadata: { [DIGEST_METADATA]: sha256 } };
       if (blocks.length === 0) {
         const bytes = Buffer.concat(pending);
-        return (await unlessStatus(409, blob.upload(bytes, bytes.length, options))) !== undefined;
+        if (await unlessStatus(409, blob.upload(bytes, bytes.length, options))) return true;
+        // Azurite takes the blocks of an upload that broke off for a blob; committing a block list replaces them.
+        if (await blob.exists()) return false;
       }
       if (pendingBytes > 0) await stage();
       try {
