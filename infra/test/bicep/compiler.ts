@@ -36,7 +36,13 @@ function fromNuGet(): Compiler | undefined {
   const path = join(directory, 'packages', name.toLowerCase(), BICEP_VERSION, 'tools', tool);
   if (!existsSync(path)) {
     mkdirSync(directory, { recursive: true });
-    const properties = { BicepPackage: name, BicepVersion: BICEP_VERSION, BicepWorkDirectory: directory };
+    const properties = {
+      BicepPackage: name,
+      BicepVersion: BICEP_VERSION,
+      RestorePackagesPath: join(directory, 'packages/'),
+      // Nothing may be written beside the project: it is in the repository.
+      MSBuildProjectExtensionsPath: join(directory, 'obj/'),
+    };
     spawnSync(
       'dotnet',
       ['restore', PROJECT, '--verbosity', 'quiet', ...Object.entries(properties).map(([key, to]) => `-p:${key}=${to}`)],
