@@ -1,12 +1,12 @@
 // PUT /api/messages/{id}: one message from an edge becomes one stored, queued message.
-import { acceptMessage } from './intake/acceptMessage.ts';
+import { acceptPut } from './intake/acceptRequest.ts';
 import { acceptedResponse, messageIdOf } from './intake/answers.ts';
-import { authenticate } from './intake/authenticate.ts';
-import { httpFunction } from './intake/httpFunction.ts';
-import { relay, settings } from './wiring/relay.ts';
+import { callerFunction } from './intake/httpFunction.ts';
+import { relay } from './wiring/relay.ts';
 
-httpFunction('acceptMessage', 'PUT', 'messages/{id}', async (request) => {
-  const caller = authenticate(request, settings.callers);
+callerFunction('acceptMessage', 'PUT', 'messages/{id}', async (request, caller) => {
+  const { limits, ...options } = await relay();
   const id = messageIdOf(request);
-  return acceptedResponse(await acceptMessage(await relay(), { caller, id, request, recipientsFromHeader: false }));
+  limits.take(caller);
+  return acceptedResponse(await acceptPut(options, caller, id, request));
 });

@@ -1,14 +1,11 @@
 // GET /api/messages/{id}: what became of a caller's own message.
-
 import { messageIdOf } from './intake/answers.ts';
-import { authenticate } from './intake/authenticate.ts';
-import { httpFunction } from './intake/httpFunction.ts';
+import { callerFunction } from './intake/httpFunction.ts';
 import { Refusal } from './intake/problems.ts';
 import { publicStatus } from './storage/messageState.ts';
-import { relay, settings } from './wiring/relay.ts';
+import { relay } from './wiring/relay.ts';
 
-httpFunction('reportMessage', 'GET', 'messages/{id}', async (request) => {
-  const caller = authenticate(request, settings.callers);
+callerFunction('reportMessage', 'GET', 'messages/{id}', async (request, caller) => {
   const id = messageIdOf(request);
   const found = await (await relay()).store.readState({ caller: caller.name, id });
   if (!found) throw new Refusal('not-found', `There is no message ${id}.`);

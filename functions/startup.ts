@@ -4,9 +4,11 @@ import './acceptMessage.ts';
 import './deliverLargeMessage.ts';
 import './deliverMessage.ts';
 import './deliverWaitingMessage.ts';
+import './listParts.ts';
 import './reportMessage.ts';
 import './retryMessage.ts';
 import './settlePoisonMessage.ts';
+import './stagePart.ts';
 import './submitMessage.ts';
 import './sweepMail.ts';
 

@@ -1,13 +1,13 @@
 // POST /api/messages: one message from an application becomes one stored, queued message.
 import { newMessageId } from './contract/messageId.ts';
-import { acceptMessage } from './intake/acceptMessage.ts';
+import { acceptPost } from './intake/acceptRequest.ts';
 import { acceptedResponse, idempotencyKeyOf } from './intake/answers.ts';
-import { authenticate } from './intake/authenticate.ts';
-import { httpFunction } from './intake/httpFunction.ts';
-import { relay, settings } from './wiring/relay.ts';
+import { callerFunction } from './intake/httpFunction.ts';
+import { relay } from './wiring/relay.ts';
 
-httpFunction('submitMessage', 'POST', 'messages', async (request) => {
-  const caller = authenticate(request, settings.callers);
+callerFunction('submitMessage', 'POST', 'messages', async (request, caller) => {
+  const { limits, ...options } = await relay();
   const id = idempotencyKeyOf(request) ?? newMessageId();
-  return acceptedResponse(await acceptMessage(await relay(), { caller, id, request, recipientsFromHeader: true }));
+  limits.take(caller);
+  return acceptedResponse(await acceptPost(options, caller, id, request));
 });

@@ -42,6 +42,9 @@ export function problemResponse({ problem, message, extensions }: Refusal): Http
       'content-type': PROBLEM_CONTENT_TYPE,
       ...(problem === 'unauthorized' && { 'www-authenticate': 'Bearer' }),
       ...(problem === 'unavailable' && { 'retry-after': '30' }),
+      ...(problem === 'rate-limited' && { 'retry-after': String(extensions.retryAfterSeconds) }),
+      // RFC 9110 section 15.5.16: what would have been understood.
+      ...(problem === 'unsupported-media-type' && { 'accept-encoding': 'gzip, identity' }),
     },
     body: JSON.stringify({ type: PROBLEM_TYPE_BASE + problem, title, status, detail: message, ...extensions }),
   };

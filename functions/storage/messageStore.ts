@@ -40,6 +40,8 @@ export interface MessageStore {
   openBody(key: MessageKey): Promise<Readable | undefined>;
   /** SHA-256 that was given to `commit`, or undefined when there is no body. */
   bodyDigest(key: MessageKey): Promise<string | undefined>;
+  /** The same, and since when the body is there. */
+  describeBody(key: MessageKey): Promise<{ readonly sha256: string | undefined; readonly createdAt: Date } | undefined>;
   /** Deletes the body; none is fine. */
   deleteBody(key: MessageKey): Promise<void>;
   /** Every body there is: all unfinished mail, and the odd leftover. */
@@ -90,6 +92,11 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
 
     async bodyDigest(key) {
       return (await unlessStatus(404, body(key).getProperties()))?.metadata?.[DIGEST_METADATA];
+    },
+
+    async describeBody(key) {
+      const found = await unlessStatus(404, body(key).getProperties());
+      return found && { sha256: found.metadata?.[DIGEST_METADATA], createdAt: found.createdOn ?? new Date(0) };
     },
 
     async deleteBody(key) {

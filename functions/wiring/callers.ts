@@ -17,12 +17,12 @@ const callerSchema = z.strictObject({
   /** SHA-256 of each valid key, hex. Several may be valid at once, so that a key can be rotated. */
   keyHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/, 'expected the SHA-256 of a key as 64 hex digits')).default([]),
   /** Entra application (client) ids whose access tokens speak for this caller. */
-  applicationIds: z.array(z.guid()).default([]),
+  applicationIds: z.array(z.guid().toLowerCase()).default([]),
   /** Addresses the caller may send as. */
   senders: z.array(addressPatternSchema).default([]),
   /** Addresses the caller may send to. */
   recipients: z.array(addressPatternSchema).default([]),
-  /** Messages per minute; without it there is no limit. */
+  /** Messages per minute and instance; without it there is no limit. */
   messagesPerMinute: z.int().positive().optional(),
   /** Bytes per message, below MAX_MESSAGE_BYTES. */
   maxMessageBytes: z.int().positive().optional(),
@@ -48,4 +48,9 @@ export function findCallerByKey(callers: readonly Caller[], key: string): Caller
   for (const caller of callers)
     for (const hash of caller.keyHashes) if (timingSafeEqual(Buffer.from(hash, 'hex'), given)) found = caller;
   return found;
+}
+
+/** Finds the caller that an Entra application speaks for. */
+export function findCallerByApplication(callers: readonly Caller[], applicationId: string): Caller | undefined {
+  return callers.find((caller) => caller.applicationIds.includes(applicationId.toLowerCase()));
 }

@@ -4,20 +4,43 @@ import { createGraphClient } from '../delivery/graphClient.ts';
 import type { LargeDeliveryOptions } from '../delivery/large/deliverLarge.ts';
 import { createLargeMailSeats } from '../delivery/large/largeMailSeats.ts';
 import { createMailboxWindows } from '../delivery/mailboxWindows.ts';
-import { graphTokenSource } from '../delivery/tokenSource.ts';
-import type { IntakeOptions } from '../intake/acceptMessage.ts';
+import { graphTokenSource, type TokenSource } from '../delivery/tokenSource.ts';
+import type { AuthenticationOptions } from '../intake/authenticate.ts';
+import type { PartOptions } from '../intake/messageParts.ts';
+import { createRateLimits, type RateLimits } from '../intake/rateLimit.ts';
 import { createDeliveryQueues } from '../storage/deliveryQueue.ts';
+import { createEdgeSightings, type EdgeSightings } from '../storage/edgeSightings.ts';
 import { createBlobMessageStore } from '../storage/messageStore.ts';
+import { createBlobPartStore } from '../storage/partStore.ts';
+import { createEntraTokens } from './entraTokens.ts';
 import { openMailStorage } from './mailStorage.ts';
 import { consoleSink, createRelayEvents, type RelayEvents } from './relayEvents.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-export interface Relay extends IntakeOptions, LargeDeliveryOptions {}
+export interface Relay extends PartOptions, LargeDeliveryOptions {
+  readonly limits: RateLimits;
+  readonly edges: EdgeSightings;
+  /** Signs in to Graph. */
+  readonly token: TokenSource;
+}
 
 /** Read at start: a wrong setting stops the app there, with all problems in one message. */
 export const settings: Settings = readSettings(process.env);
 
 export const events: RelayEvents = createRelayEvents(consoleSink, settings.ADDRESS_PRIVACY);
+
+/** How callers prove who they are. */
+export const authentication: AuthenticationOptions = {
+  callers: settings.callers,
+  entra:
+    settings.ENTRA_TENANT_ID && settings.ENTRA_AUDIENCE
+      ? createEntraTokens({
+          tenantId: settings.ENTRA_TENANT_ID,
+          audiences: settings.ENTRA_AUDIENCE,
+          authority: settings.ENTRA_AUTHORITY,
+        })
+      : undefined,
+};
 
 let made: Promise<Relay> | undefined;
 
@@ -29,14 +52,19 @@ export function relay(): Promise<Relay> {
 
 async function makeRelay(): Promise<Relay> {
   const { blobs, queues } = await openMailStorage(settings);
+  const token = graphTokenSource(settings);
   return {
     settings,
     events,
     store: createBlobMessageStore(blobs),
     queues: createDeliveryQueues(queues),
+    parts: createBlobPartStore(blobs),
+    edges: createEdgeSightings(blobs),
+    limits: createRateLimits(),
+    token,
     graph: createGraphClient({
       baseUrl: settings.GRAPH_BASE_URL,
-      token: graphTokenSource(settings),
+      token,
       timeoutMs: settings.GRAPH_TIMEOUT_SECONDS * 1000,
     }),
     windows: createMailboxWindows(settings.MAX_INSTANCES),

@@ -38,6 +38,16 @@ const settingsSchema = z.object({
   /** Longest one call to Graph may take before it counts as "unknown outcome". */
   GRAPH_TIMEOUT_SECONDS: WHOLE.pipe(z.int().min(1).max(600)).default(100),
   CALLERS: json(callersSchema).default({}),
+  /** Tenant whose applications may call with an access token instead of a key. Without it only keys count. */
+  ENTRA_TENANT_ID: z.guid().optional(),
+  /** What those tokens are for, separated by commas: the app registration's client id and, for v1 tokens, its URI. */
+  ENTRA_AUDIENCE: z
+    .string()
+    .transform((list) => list.split(',').map((audience) => audience.trim()))
+    .pipe(z.array(z.string().min(1, 'expected no empty audience')))
+    .optional(),
+  /** Root of the sign-in service; differs in national clouds. */
+  ENTRA_AUTHORITY: HTTP_URL.transform((url) => url.replace(/\/+$/, '')).default('https://login.microsoftonline.com'),
   SENDER_RULES: json(senderRulesSchema).default([]),
   /** Sends what names no usable sender. */
   DEFAULT_SENDER: ADDRESS.optional(),
@@ -113,5 +123,13 @@ function contradictions(settings: z.infer<typeof settingsSchema>): string[] {
     problems.push(
       'GRAPH_CLIENT_ID: expected the client id of the identity, because GRAPH_CREDENTIAL is managedIdentity',
     );
+  const { protocol, hostname } = new URL(settings.ENTRA_AUTHORITY);
+  if (protocol !== 'https:' && hostname !== '127.0.0.1')
+    problems.push('ENTRA_AUTHORITY: expected https: who answers there decides who may send');
+  if (!settings.ENTRA_TENANT_ID !== !settings.ENTRA_AUDIENCE)
+    problems.push('ENTRA_TENANT_ID, ENTRA_AUDIENCE: expected both or neither');
+  const byToken = Object.entries(settings.CALLERS).find(([, caller]) => caller.applicationIds.length > 0);
+  if (byToken && !settings.ENTRA_TENANT_ID)
+    problems.push(`ENTRA_TENANT_ID: expected a tenant, because caller ${byToken[0]} has application ids`);
   return problems;
 }

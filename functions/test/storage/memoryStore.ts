@@ -39,6 +39,7 @@ export function createMemoryStore(): MemoryStore {
       return body && Readable.from([body.bytes]);
     },
     bodyDigest: async (key) => bodies.get(nameOf(key))?.sha256,
+    describeBody: async (key) => bodies.get(nameOf(key)),
     deleteBody: async (key) => void bodies.delete(nameOf(key)),
     async *listBodies() {
       for (const [name, { bytes, createdAt }] of bodies) {

@@ -60,6 +60,9 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
       assert.ok(await put(store, key, pieces));
       assert.ok(bytes.equals(await get(store, key)));
       assert.equal(await store.bodyDigest(key), 'c'.repeat(64));
+      const described = await store.describeBody(key);
+      assert.equal(described?.sha256, 'c'.repeat(64));
+      assert.ok(Math.abs(described.createdAt.getTime() - Date.now()) < 60_000);
     });
 
   test(`${name}: a body is invisible before its commit and never rewritten after`, async () => {
@@ -67,6 +70,7 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
     await store.newBody(key).write(randomBytes(5_000_000));
     assert.equal(await store.openBody(key), undefined);
     assert.equal(await store.bodyDigest(key), undefined);
+    assert.equal(await store.describeBody(key), undefined);
     assert.ok(await put(store, key, [Buffer.from('first')]));
     assert.equal(await put(store, key, [Buffer.from('second')]), false);
     assert.equal(await put(store, key, [randomBytes(5_000_000)]), false);
