@@ -66,7 +66,7 @@ export interface GraphSandbox {
   /** `http://127.0.0.1:{port}`: the base URL for Graph, and the inbox. */
   readonly url: string;
   readonly port: number;
-  /** Ends hanging calls, stops listening, finishes reading what was accepted. */
+  /** Ends hanging calls, stops listening, lets the calls under way finish for two seconds. */
   close(): Promise<void>;
 }
 
@@ -106,7 +106,7 @@ export async function createGraphSandbox(options: GraphSandboxOptions): Promise<
 
   const server = createServer((request, response) => {
     handle(request, response).catch((error) => {
-      console.error(`graph sandbox: ${request.method} ${request.url}: ${error}`);
+      console.error(`graph sandbox: ${request.method} ${request.url?.split('?')[0]}: ${error}`);
       if (response.headersSent) response.destroy();
       else void sendAnswer(response, { status: 500, json: { error: String(error) } });
     });

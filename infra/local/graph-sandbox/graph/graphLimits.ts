@@ -54,7 +54,7 @@ export function createGraphLimits(clock: () => number = Date.now, latency = LATE
           const wait = uploaded.waitFor(now, bytes, UPLOAD.most);
           if (wait > 0) throw throttled('MailboxUpload', wait);
           uploaded.add(now, bytes);
-          await sleep(latency);
+          if (latency > 0) await sleep(latency);
         },
         end() {
           if (admitted) counted.inFlight--;

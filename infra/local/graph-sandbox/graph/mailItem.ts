@@ -1,6 +1,5 @@
 // The items of a mailbox, drafts and sent ones, found by id or listed, in one shape.
 
-import { firstBytes } from '../store/describeMime.ts';
 import { type DraftAttachment, readDraft } from '../store/draftFolder.ts';
 import type { DraftStore, OpenDraft } from '../store/draftStore.ts';
 import { headerFields } from '../store/mailHeader.ts';
@@ -48,7 +47,7 @@ export function createMailItems(drafts: DraftStore, messages: MessageStore): Mai
       return { ...draftItem(draft), folder: 'sentitems', changedAt: acceptedAt, sentAt: acceptedAt };
     }
     const mime = await messages.mime(id);
-    const fields = mime && headerFields(await firstBytes(mime.path, mime.offset));
+    const fields = mime && headerFields(mime.start);
     return {
       id,
       folder: 'sentitems',

@@ -1,7 +1,6 @@
 // The message store as MailDev's storage: it reads from the store and keeps nothing but which mail was opened.
 
 import { type Email, filterEmails, type ListOptions, matchesSearchTerm, type Storage } from '@maildev/core';
-import { firstBytes } from '../store/describeMime.ts';
 import { headerFields } from '../store/mailHeader.ts';
 import type { MessageStore, MessageSummary } from '../store/messageStore.ts';
 import { listedMail, openedMail } from './inboxMail.ts';
@@ -23,7 +22,7 @@ export function createInboxStorage(messages: MessageStore): Storage {
     const record = await messages.record(id);
     if (!record) return undefined;
     const mime = await messages.mime(id);
-    const fields = mime && headerFields(await firstBytes(mime.path, mime.offset));
+    const fields = mime && headerFields(mime.start);
     const shown = [...(fields ?? [])].map(([name, values]) => {
       const trimmed = values.map((value) => value.trim());
       return [name, trimmed.length === 1 ? trimmed[0]! : trimmed] as const;

@@ -3,7 +3,7 @@
 import { parseAddressHeader } from 'mailparser';
 
 /** Exchange Online's limit for all headers together; what lies beyond is not looked at. */
-const MOST_BYTES = 256 * 1024;
+export const MOST_HEADER_BYTES = 256 * 1024;
 
 /** What the header says; addresses bare, as they were written, domains in ASCII form. */
 export interface MailHeader {
@@ -59,7 +59,7 @@ export function headerFields(mime: Buffer): Map<string, string[]> | undefined {
 
 function headerLength(mime: Buffer): number {
   const ends = [mime.indexOf('\r\n\r\n'), mime.indexOf('\n\n')].filter((end) => end >= 0);
-  return Math.min(mime.length, MOST_BYTES, ...ends);
+  return Math.min(mime.length, MOST_HEADER_BYTES, ...ends);
 }
 
 /** Header bytes outside ASCII are UTF-8 (RFC 6532) where they can be, else one byte is one character. */

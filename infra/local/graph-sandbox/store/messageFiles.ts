@@ -6,6 +6,7 @@
 import { renameSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MOST_HEADER_BYTES } from './mailHeader.ts';
 import type { MimeFile } from './mimeReader.ts';
 
 const NAME = /^(\d{12})\.([0-9a-f-]{36})\.(mime|draft)$/;
@@ -24,6 +25,15 @@ export interface MimeEntryHead {
   readonly acceptedAt: string;
 }
 
+/** A MIME entry. */
+export interface StoredMime extends MimeFile {
+  readonly head: MimeEntryHead;
+  /** Size of the MIME. */
+  readonly bytes: number;
+  /** The MIME's first bytes: its whole header, unless that is larger than any real one. */
+  readonly start: Buffer;
+}
+
 /** A message is being written; its entry does not exist yet. */
 export interface PendingMime {
   /** Gives the entry its name: from now on the message is accepted. Synchronous, so that order is certain. */
@@ -38,8 +48,8 @@ export interface MessageFiles {
   adopt(number: number, id: string, folder: string): MessageEntry;
   /** Where the entry is: a file, or the folder of a draft. */
   path(entry: MessageEntry): string;
-  /** The head of a MIME entry and where its MIME starts. */
-  openMime(entry: MessageEntry): Promise<{ head: MimeEntryHead; file: MimeFile; bytes: number }>;
+  /** Opens a MIME entry. */
+  openMime(entry: MessageEntry): Promise<StoredMime>;
   remove(entry: MessageEntry): Promise<void>;
 }
 
@@ -78,7 +88,7 @@ export async function openMessageFiles(folder: string): Promise<MessageFiles> {
     async openMime(entry) {
       const file = await open(path(entry));
       try {
-        return await readHead(file, path(entry));
+        return await readStart(file, path(entry));
       } finally {
         await file.close();
       }
@@ -87,11 +97,18 @@ export async function openMessageFiles(folder: string): Promise<MessageFiles> {
   };
 }
 
-async function readHead(file: FileHandle, path: string) {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST_FIRST_LINE), 0, LONGEST_FIRST_LINE, 0);
-  const end = buffer.subarray(0, bytesRead).indexOf(10);
-  if (end < 0) throw new Error(`${path} is not a message of the sandbox: its first line has no end.`);
-  const head = JSON.parse(buffer.toString('utf8', 0, end)) as MimeEntryHead;
+async function readStart(file: FileHandle, path: string): Promise<StoredMime> {
   const { size } = await file.stat();
-  return { head, file: { path, offset: end + 1 }, bytes: size - end - 1 };
+  const length = Math.min(size, LONGEST_FIRST_LINE + MOST_HEADER_BYTES);
+  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, 0);
+  const start = buffer.subarray(0, bytesRead);
+  const end = start.indexOf(10);
+  if (end < 0) throw new Error(`${path} is not a message of the sandbox: its first line has no end.`);
+  return {
+    head: JSON.parse(start.toString('utf8', 0, end)) as MimeEntryHead,
+    path,
+    offset: end + 1,
+    bytes: size - end - 1,
+    start: start.subarray(end + 1),
+  };
 }

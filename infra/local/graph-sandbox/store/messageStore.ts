@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { describeDraft, draftAttachment } from './describeDraft.ts';
 import { describeMime } from './describeMime.ts';
 import { createTurns } from './inTurn.ts';
-import { type MessageEntry, openMessageFiles } from './messageFiles.ts';
+import { type MessageEntry, openMessageFiles, type StoredMime } from './messageFiles.ts';
 import type { MessageContent, MessageRecord } from './messageRecord.ts';
 import { createMimeReader } from './mimeReader.ts';
 import { openRecordLog, type RecordPlace } from './recordLog.ts';
@@ -44,7 +44,7 @@ export interface MessageStore {
   /** All records as the bytes of one JSON array, oldest first. */
   recordList(): Readable;
   /** The MIME as posted; undefined for drafts and for unknown ids. */
-  mime(id: string): Promise<{ path: string; offset: number; bytes: number } | undefined>;
+  mime(id: string): Promise<StoredMime | undefined>;
   /** The folder of a sent draft; undefined for messages posted as MIME and for unknown ids. */
   draftFolder(id: string): string | undefined;
   /** Reads MIME that is not stored here. */
@@ -88,9 +88,11 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
   });
 
   const { inTurn, idle } = createTurns();
+  let closing = false;
 
   function read(entry: MessageEntry): void {
     const reading = inTurn(async () => {
+      if (closing) return;
       const record = await describe(entry);
       const item = { entry, summary: summarise(record), place: await log.append(record) };
       keep(item);
@@ -131,9 +133,7 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
     recordList: () => log.stream(),
     async mime(id) {
       const entry = byId.get(id)?.entry;
-      if (entry?.via !== 'mime') return undefined;
-      const { file, bytes } = await files.openMime(entry);
-      return { ...file, bytes };
+      return entry?.via === 'mime' ? files.openMime(entry) : undefined;
     },
     draftFolder(id) {
       const entry = byId.get(id)?.entry;
@@ -157,6 +157,8 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
       }),
     watch: (watcher) => void watchers.push(watcher),
     async close() {
+      // What was not read yet is read at the next start.
+      closing = true;
       await idle();
       await reader.close();
       await log.close();
@@ -166,7 +168,8 @@ export async function openMessageStore(folder: string): Promise<MessageStore> {
   async function attachmentOf(entry: MessageEntry | undefined, index: number) {
     if (!entry) return undefined;
     if (entry.via === 'draft') return draftAttachment(files.path(entry), index, reader);
-    return reader.attachment((await files.openMime(entry)).file, index);
+    const { path, offset } = await files.openMime(entry);
+    return reader.attachment({ path, offset }, index);
   }
 }
 

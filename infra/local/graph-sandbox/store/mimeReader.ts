@@ -6,7 +6,8 @@ import type { MessageContent } from './messageRecord.ts';
 
 /** How long one message may take. The worst that fits into 4 MB needs a few seconds on a busy machine. */
 const TIME_LIMIT_MS = 20_000;
-const HEAP_LIMIT_MB = 512;
+/** Enough for any message that fits into 4 MB, short of those made to fill memory. */
+const HEAP_LIMIT_MB = 192;
 
 /** Where a message lies: a file, its MIME starting at `offset`. */
 export interface MimeFile {
@@ -41,7 +42,7 @@ export function createMimeReader(): MimeReader {
 
   async function ask(question: MimeQuestion): Promise<MimeReply> {
     worker ??= new Worker(new URL('./mimeReaderThread.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB, maxYoungGenerationSizeMb: 16 },
     });
     const asked = worker;
     const listening = new AbortController();

@@ -1,6 +1,6 @@
 // The thread of mimeReader.ts: reads one message at a time with mailparser in stream mode.
 
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { MailParser } from 'mailparser';
 import type { AttachmentRecord } from './messageRecord.ts';
@@ -12,7 +12,7 @@ parentPort!.on('message', async (question: MimeQuestion) => {
 
 async function answer(question: MimeQuestion): Promise<MimeReply> {
   try {
-    const mime = 'mime' in question ? question.mime : (await readFile(question.path)).subarray(question.offset);
+    const mime = 'mime' in question ? question.mime : readFileSync(question.path).subarray(question.offset);
     return await readMime(Buffer.from(mime), question.attachment);
   } catch (error) {
     return { problem: String(error) };

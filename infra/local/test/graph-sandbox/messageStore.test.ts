@@ -29,6 +29,16 @@ test('messages keep order, ids, bytes and counts over a restart', async (t) => {
   assert.equal(await mime.text(), mails[7]);
 });
 
+test('messages that were not read before the end are read at the next start', async (t) => {
+  const first = await startSandbox(t);
+  const subjects = Array.from({ length: 40 }, (_, n) => String(n));
+  for (const subject of subjects) await first.sendMime('a@contoso.com', mail([`Subject: ${subject}`]));
+  await first.close();
+  const second = await startSandbox(t, { dataDir: first.dataDir });
+  const listed = (await second.messages()).map((message) => message.subject);
+  assert.deepEqual(listed, subjects);
+});
+
 test('records that were lost or half written are made anew from the messages', async (t) => {
   const first = await startSandbox(t);
   for (const n of [1, 2, 3]) await first.sendMime('a@contoso.com', mail([`Subject: ${n}`]));
