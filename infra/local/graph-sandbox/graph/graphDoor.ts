@@ -43,11 +43,13 @@ export function createGraphDoor({ routes, findMailbox, faults, calls, limits }: 
     try {
       const body = await readBody(request, MOST_REQUEST_BYTES);
       const answer = fault && !fault.after ? undefined : await decide(body);
-      if (fault) await actOut(fault, ids, response, hungUp.signal);
-      else await finish(answer!);
+      if (fault) {
+        answer?.stream?.destroy();
+        await actOut(fault, ids, response, hungUp.signal);
+      } else await finish(answer!);
     } catch (error) {
-      // The client broke off: nobody to answer, nothing took effect.
-      if (!hungUp.signal.aborted) console.error(`graph sandbox: ${method} ${path}: ${error}`);
+      // A client that broke off in its request: nobody to answer, nothing took effect.
+      if (request.complete) console.error(`graph sandbox: ${method} ${path}: ${error}`);
       response.destroy();
     } finally {
       admission.end();
