@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Heartbeat } from '../../functions/contract/relayProtocol.ts';
 import type { EdgeConfig } from './config/configSchema.ts';
 import type { Report } from './events.ts';
+import { createAuthorization } from './forward/authorization.ts';
 import { createFailureReports } from './forward/failureReports.ts';
 import { createForwarder } from './forward/forwarder.ts';
 import { createHttpClient } from './forward/httpExchange.ts';
@@ -65,8 +66,9 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
     idleTimeoutMs: 60_000,
     answerTimeoutMs: 230_000,
   });
-  const authorization = async () => `Bearer ${relayKey}`;
-  const client = createRelayClient({ http, now, authorization });
+  const authorization = await createAuthorization(relayKey, relay.entra);
+  const compress = relay.compress === 'auto' && relay.url.startsWith('https:');
+  const client = createRelayClient({ http, now, authorization, compress });
   const postmaster = config.postmaster ?? '';
   const reportFailure = createFailureReports({ spool, edge: name, postmaster, report, now });
   const forwarder = createForwarder({ spool, client, parallel: relay.parallel, report, now, reportFailure });

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -176,6 +178,57 @@ test('the sample configuration is in order but for the certificate it asks to ma
   const { problems } = JSON.parse(checked.out()) as { problems: string[] };
   assert.equal(problems.length, 1, problems.join('\n'));
   assert.match(problems[0]!, /^certificate: expected a certificate and its key/);
+});
+
+test('the function app is reached through the proxy of the environment', async () => {
+  const made = run(['make-certificate', '--names', '127.0.0.1', '--out', directory.path, '--force']);
+  assert.equal(await made.exit, 0);
+  const pem = join(directory.path, 'edge.pem');
+  const front = https.createServer(
+    { cert: readFileSync(pem), key: readFileSync(join(directory.path, 'edge.key')) },
+    (request, response) => {
+      const { method, url: path, headers } = request;
+      request.pipe(
+        http.request(relay.url + path, { method: method!, headers }, (answer) => {
+          response.writeHead(answer.statusCode!, answer.headers);
+          answer.pipe(response);
+        }),
+      );
+    },
+  );
+  const tunnels: string[] = [];
+  const proxy = http.createServer().on('connect', (request, socket, head) => {
+    tunnels.push(request.url!);
+    const [host, port] = request.url!.split(':');
+    const on = net.connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      on.write(head);
+      on.pipe(socket).pipe(on);
+    });
+    for (const end of [on, socket]) end.on('error', () => on.destroy());
+  });
+  for (const server of [front, proxy]) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const portOf = (server: net.Server) => (server.address() as net.AddressInfo).port;
+  const url = `https://127.0.0.1:${portOf(front)}`;
+  const file = config('proxy', { ...working('proxy'), relay: { url } });
+  const environment = {
+    RELAY_KEY: 'test-key',
+    HTTPS_PROXY: `http://127.0.0.1:${portOf(proxy)}`,
+    NODE_EXTRA_CA_CERTS: pem,
+  };
+  const edge = run(['start', '--config', file], environment);
+  const count = relay.taken.length;
+  assert.equal((await sendMail(await edge.port())).code, 250);
+  await until(`the mail arrives (${edge.out()})`, () => relay.taken.length > count);
+  assert.ok(tunnels.length > 0 && tunnels.every((to) => to === `127.0.0.1:${portOf(front)}`), tunnels.join());
+  edge.child.kill('SIGTERM');
+  await edge.exit;
+  const direct = run(['check', '--config', file, '--online'], { ...environment, NO_PROXY: '127.0.0.1' });
+  const before = tunnels.length;
+  assert.equal(await direct.exit, 0, direct.out());
+  assert.equal(tunnels.length, before);
+  front.close();
+  proxy.close();
 });
 
 test('a second edge on the same spool is refused', async () => {

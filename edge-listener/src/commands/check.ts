@@ -1,7 +1,9 @@
 // `edge-listener check --config FILE [--online]`: everything that is wrong with a configuration.
 import { randomUUID } from 'node:crypto';
 import { messagePath } from '../../../functions/contract/relayProtocol.ts';
+import type { EdgeConfig } from '../config/configSchema.ts';
 import { readConfig } from '../config/readConfig.ts';
+import { createAuthorization } from '../forward/authorization.ts';
 import { createHttpClient } from '../forward/httpExchange.ts';
 import { readStatusAnswer } from '../forward/readVerdict.ts';
 import { readOptions, say } from './commandLine.ts';
@@ -16,7 +18,7 @@ export async function check(args: string[]): Promise<number> {
     return EXIT_CONFIGURATION;
   }
   if (options.has('online')) {
-    const problem = await relayProblem(reading.config.relay.url, reading.relayKey);
+    const problem = await relayProblem(reading.config.relay, reading.relayKey);
     if (problem) {
       say(options, { ok: false, problems: [problem] }, problem);
       return EXIT_CANNOT;
@@ -27,11 +29,12 @@ export async function check(args: string[]): Promise<number> {
 }
 
 /** Asks the function app for a message that does not exist: that needs the right address and the right key. */
-async function relayProblem(baseUrl: string, key: string): Promise<string | undefined> {
+async function relayProblem({ url: baseUrl, entra }: EdgeConfig['relay'], key: string): Promise<string | undefined> {
   const http = createHttpClient({ baseUrl, maxSockets: 1, idleTimeoutMs: 10_000, answerTimeoutMs: 60_000 });
   const id = randomUUID();
   try {
-    const headers = { authorization: `Bearer ${key}` };
+    const authorization = await createAuthorization(key, entra);
+    const headers = { authorization: await authorization() };
     const answer = await http.exchange({ method: 'GET', path: messagePath(id), headers });
     const outcome = readStatusAnswer(answer, id, Date.now());
     if (outcome.kind === 'unknownThere') return undefined;

@@ -119,6 +119,30 @@ const relay = z.strictObject({
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of an environment variable' })
     .default('RELAY_KEY')
     .meta({ description: 'Environment variable that holds the key of this edge.' }),
+  entra: z
+    .union(
+      [
+        z.strictObject({
+          scope: text('a scope such as api://my-relay/.default'),
+          managedIdentity: z.literal(true),
+          clientId: text('an id').optional().meta({ description: 'Of a user-assigned identity.' }),
+        }),
+        z.strictObject({
+          scope: text('a scope such as api://my-relay/.default'),
+          tenantId: text('an id'),
+          clientId: text('an id'),
+          certificateFile: text('a PEM file').meta({ description: 'Certificate and private key of the application.' }),
+        }),
+      ],
+      { error: 'expected scope with managedIdentity: true, or scope, tenantId, clientId and certificateFile' },
+    )
+    .optional()
+    .meta({
+      description: 'Microsoft Entra instead of a key: a certificate, or the managed identity of an Arc machine.',
+    }),
+  compress: oneOf(['auto', 'never'])
+    .default('auto')
+    .meta({ description: 'auto: bodies are compressed when that pays and the function app is not on this machine.' }),
   parallel: wholeNumber(1, 64).default(8).meta({ description: 'Messages forwarded at the same time.' }),
 });
 
@@ -204,5 +228,7 @@ export type EdgeConfig = z.infer<typeof configSchema>;
 export type ListenerConfig = EdgeConfig['listeners'][number];
 /** One entry of `devices`. */
 export type DeviceConfig = EdgeConfig['devices'][number];
+/** How the edge gets tokens, when it uses no key. */
+export type EntraConfig = NonNullable<EdgeConfig['relay']['entra']>;
 /** A certificate and its key, as files. */
 export type CertificateConfig = NonNullable<EdgeConfig['certificate']>;

@@ -35,7 +35,7 @@ export function readConfig(file: string, environment: NodeJS.ProcessEnv, { witho
   if (relayKey && /[^\x21-\x7e]/.test(relayKey))
     problems.push(`environment variable ${config.relay.keyVariable}: expected a key of printable ASCII without blanks`);
   const placed = placePaths(config, dirname(resolve(file)));
-  problems.push(...certificateProblems(placed));
+  problems.push(...certificateProblems(placed), ...proxyProblems(environment));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config: placed, relayKey };
 }
 
@@ -46,12 +46,32 @@ function placePaths(config: EdgeConfig, from: string): EdgeConfig {
       certificateFile: resolve(from, certificate.certificateFile),
       keyFile: resolve(from, certificate.keyFile),
     };
+  const { entra } = config.relay;
   return {
     ...config,
     spool: { ...config.spool, directory: resolve(from, config.spool.directory) },
+    relay: {
+      ...config.relay,
+      entra:
+        entra && 'certificateFile' in entra
+          ? { ...entra, certificateFile: resolve(from, entra.certificateFile) }
+          : entra,
+    },
     certificate: place(config.certificate),
     listeners: config.listeners.map((listener) => ({ ...listener, certificate: place(listener.certificate) })),
   };
+}
+
+/** What is wrong with the proxy of the environment: Node takes it from version 24.5 on. */
+function proxyProblems(environment: NodeJS.ProcessEnv): string[] {
+  const names = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].filter((name) => environment[name]);
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const old = major < 24 || (major === 24 && minor < 5);
+  return names.flatMap((name) => {
+    if (old)
+      return [`environment variable ${name}: expected Node 24.5 or newer to use a proxy; got ${process.version}`];
+    return URL.canParse(environment[name]!) ? [] : [`environment variable ${name}: expected the URL of a proxy`];
+  });
 }
 
 /** What is wrong with the certificates that listeners will use. */

@@ -39,7 +39,12 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const base = new URL(options.baseUrl);
   const secure = base.protocol === 'https:';
-  const agentOptions = { keepAlive: true, maxSockets: options.maxSockets, scheduling: 'lifo' as const };
+  const agentOptions = {
+    keepAlive: true,
+    maxSockets: options.maxSockets,
+    scheduling: 'lifo' as const,
+    proxyEnv: process.env, // HTTPS_PROXY, HTTP_PROXY and NO_PROXY
+  };
   const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
   const prefix = base.pathname.replace(/\/$/, '');
 

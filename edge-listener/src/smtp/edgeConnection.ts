@@ -126,6 +126,6 @@ export class EdgeConnection extends SMTPConnection {
 
 function withOneName(command: Buffer): Buffer {
   const [verb, name = NO_NAME] = command.toString('latin1').trim().split(/\s+/);
-  const printable = [...name.slice(0, 255)].filter((char) => !/[\x00-\x1f\x7f-\x9f]/.test(char)).join('');
+  const printable = [...name.slice(0, 255)].filter((char) => char >= ' ' && (char < '\x7f' || char > '\x9f')).join('');
   return Buffer.from(`${verb} ${printable || NO_NAME}`, 'latin1');
 }

@@ -87,7 +87,7 @@ test('a declared size over the limit is refused before the message, an undeclare
   await client.say('EHLO x');
   assert.match((await client.say('MAIL FROM:<a@b.example> SIZE=200001')).text, /^552 5\.3\.4 /);
   client.destroy();
-  assert.match((await sendMail(edge.port, { data: 'x'.repeat(200_001) + '\r\n' })).text, /^552 5\.3\.4 /);
+  assert.match((await sendMail(edge.port, { data: `${'x'.repeat(200_001)}\r\n` })).text, /^552 5\.3\.4 /);
   assert.equal((await sendMail(edge.port)).code, 250);
 });
 
@@ -150,7 +150,7 @@ test('a client that goes away in the middle of a message leaves nothing behind',
   const client = await connectRaw(edge.port);
   await client.reply();
   for (const line of ['EHLO x', 'MAIL FROM:<a@b.example>', 'RCPT TO:<a@b.example>', 'DATA']) await client.say(line);
-  client.write('Subject: half\r\n\r\n' + 'half of it\r\n'.repeat(10_000));
+  client.write(`Subject: half\r\n\r\n${'half of it\r\n'.repeat(10_000)}`);
   client.destroy();
   await until('the edge notices', () => edge.seen('edge.clientGone').length > gone);
   assert.deepEqual(readdirSync(join(edge.spool, 'incoming')), []);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { decodeEnvelope, type Envelope } from '../../../functions/contract/envelope.ts';
 import { type Heartbeat, PROBLEM_TYPE_BASE } from '../../../functions/contract/relayProtocol.ts';
 
@@ -27,6 +28,8 @@ export interface Fault {
   readonly drop?: boolean;
   /** Answer so for this many requests; default 1. */
   readonly times?: number;
+  /** Only for requests about parts; without it only for the others. */
+  readonly of?: 'part';
   /** Only for messages whose envelope sender is this. */
   readonly sender?: string;
 }
@@ -36,6 +39,8 @@ export interface FakeRelay {
   readonly taken: TakenMessage[];
   readonly requests: { method: string; id: string; at: number }[];
   faults: Fault[];
+  /** Whether upload by parts is known; an old function app knows none. */
+  knowsParts: boolean;
   readonly heartbeats: { name: string; body: Heartbeat }[];
   heartbeatAnswer: { status: number; body: unknown };
   /** Most requests that were under way at once. */
@@ -50,10 +55,24 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
   let inFlight = 0;
   let most = 0;
   const left = new Map<Fault, number>();
+  const staged = new Map<string, Map<number, Buffer>>();
 
-  function faultFor(method: string, sender: string | undefined): Fault | undefined {
+  const receiptOf = (n: number, part: Buffer) => {
+    return { n, bytes: part.length, sha256: createHash('sha256').update(part).digest('hex') };
+  };
+
+  function assemble(id: string, named: string): Buffer | undefined {
+    const parts = named.split(/, ?/).map((sha256, i) => {
+      const part = staged.get(id)?.get(i + 1);
+      return part && receiptOf(i + 1, part).sha256 === sha256 ? part : undefined;
+    });
+    return parts.every((part) => part !== undefined) ? Buffer.concat(parts) : undefined;
+  }
+
+  function faultFor(method: string, sender: string | undefined, of?: 'part'): Fault | undefined {
     const fault = relay.faults.find(
       (f) =>
+        f.of === of &&
         (f.method ?? 'PUT') === method &&
         (f.sender === undefined || f.sender === sender) &&
         (left.get(f) ?? f.times ?? 1) > 0,
@@ -75,14 +94,20 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
     most = Math.max(most, ++inFlight);
     response.on('close', () => inFlight--);
     const method = request.method ?? '';
-    const id = request.url?.split('/').at(-1) ?? '';
-    requests.push({ method, id, at: performance.now() });
+    const [, , , id = '', parts, n] = request.url?.split('/') ?? [];
+    requests.push({ method: parts ? `${method} part` : method, id, at: performance.now() });
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => setTimeout(() => answer(), delayMs));
 
     function answer(): unknown {
-      const body = Buffer.concat(chunks);
+      const sent = Buffer.concat(chunks);
+      const sentDigest = createHash('sha256').update(sent).digest('base64');
+      const unzipped = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
+      if (parts) return answerPart(unzipped);
+      const named = request.headers['x-relay-parts'];
+      const body = typeof named === 'string' ? assemble(id, named) : unzipped;
+      if (!body) return problem(404, 'parts-missing');
       const reading = method === 'PUT' ? decodeEnvelope(String(request.headers['x-relay-envelope'])) : undefined;
       const envelope = reading?.ok ? reading.envelope : undefined;
       const fault = faultFor(method, envelope?.from);
@@ -100,10 +125,22 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
       }
       if (request.headers.authorization !== 'Bearer test-key') return problem(401, 'unauthorized');
       if (method === 'GET') return known.has(id) ? json(200, { id, state: 'accepted' }) : problem(404, 'not-found');
-      if (request.headers['content-digest'] !== `sha-256=:${digest}:` || !envelope) return problem(400, 'bad-request');
+      const expected = named ? request.headers['repr-digest'] : request.headers['content-digest'];
+      if (expected !== `sha-256=:${named ? digest : sentDigest}:` || !envelope) return problem(400, 'bad-request');
       if (known.has(id) && known.get(id) !== digest) return problem(409, 'conflict');
       take();
       return json(202, { id, state: 'accepted' });
+    }
+
+    function answerPart(bytes: Buffer): unknown {
+      if (!relay.knowsParts) return response.writeHead(404).end('no such route');
+      const fault = faultFor(method, undefined, 'part');
+      if (fault?.drop) return request.socket.destroy();
+      const here = staged.get(id) ?? new Map<number, Buffer>();
+      staged.set(id, here);
+      if (method === 'PUT') here.set(Number(n), bytes);
+      const receipts = [...here].map(([number, part]) => receiptOf(number, part)).sort((a, b) => a.n - b.n);
+      return json(200, method === 'PUT' ? receiptOf(Number(n), bytes) : { id, parts: receipts });
     }
 
     function json(status: number, value: unknown): void {
@@ -122,6 +159,7 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
     taken,
     requests,
     faults: [],
+    knowsParts: true,
     heartbeats: [],
     heartbeatAnswer: { status: 200, body: { v: 1, maxMessageBytes: 150_000_000, now: new Date().toISOString() } },
     maxInFlight: () => most,
