@@ -110,7 +110,7 @@ test('a message that waits at LF . LF is noticed, so that the log can say what t
   assert.equal(decoder.endsInBareLfDot, false);
 });
 
-test('20 MB of escaped dots are read in well under three seconds', async () => {
+test('20 MB of escaped dots cost less than three seconds of CPU', async () => {
   const stream = new EdgeStream();
   const bomb = Buffer.from(`${'..\r\n'.repeat(5_000_000)}.\r\n`);
   let bytes = 0;
@@ -124,11 +124,12 @@ test('20 MB of escaped dots are read in well under three seconds', async () => {
     });
     next?.();
   };
-  const started = performance.now();
+  const started = process.cpuUsage();
   await new Promise((resolve) => stream.write('DATA\r\n', resolve));
   for (let at = 0; at < bomb.length; at += 65_536)
     await new Promise((resolve) => stream.write(bomb.subarray(at, at + 65_536), resolve));
   assert.ok(ended);
   assert.equal(bytes, 15_000_000);
-  assert.ok(performance.now() - started < 3000, `${performance.now() - started} ms`);
+  const { user, system } = process.cpuUsage(started);
+  assert.ok(user + system < 3_000_000, `${(user + system) / 1000} ms`);
 });
