@@ -26,6 +26,15 @@ param callers object = {}
 @description('Keep CALLERS in a Key Vault and let the app read it by reference.')
 param keepCallersInVault bool = false
 
+@description('Tenant whose applications may call with an access token. Empty: keys only.')
+param entraTenantId string = ''
+
+@description('What such tokens are for, separated by commas: client id and, for v1 tokens, URI of the app registration.')
+param entraAudience string = ''
+
+@description('Root of the sign-in service; another one in a national cloud. Empty: that of the public cloud.')
+param entraAuthority string = ''
+
 @description('Which mailbox sends for which sender (setting SENDER_RULES).')
 param senderRules array = []
 
@@ -249,6 +258,9 @@ module functionApp 'modules/functionApp.bicep' = {
       GRAPH_CLIENT_ID: identity.outputs.clientId
       GRAPH_TIMEOUT_SECONDS: string(graphTimeoutSeconds)
       CALLERS: keepCallersInVault ? vault!.outputs.callersReference : string(callers)
+      ENTRA_TENANT_ID: entraTenantId
+      ENTRA_AUDIENCE: entraAudience
+      ENTRA_AUTHORITY: entraAuthority
       SENDER_RULES: string(senderRules)
       DEFAULT_SENDER: defaultSender
       FALLBACK_MAILBOX: fallbackMailbox

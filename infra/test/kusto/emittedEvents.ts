@@ -19,6 +19,8 @@ export const AGREED_EVENTS: Readonly<Record<string, readonly string[]>> = {
     /** ISO time at which the first of the listeners' certificates ends. */
     'certificateExpires',
   ],
+  /** Further devices, where one event cannot hold them all. */
+  'edge.devices': ['edge', 'devices'],
   'edge.rejected': ['edge', 'device', 'reason'],
   'mail.accepted': ['messageId'],
 };
@@ -44,8 +46,8 @@ export function emittedEvents(): Map<string, ReadonlySet<string>> {
 /** The names in the object literals of some text; what is spread into them is looked up where it comes from. */
 function attributesIn(text: string, made: string): string[] {
   const names = [...text.matchAll(/[{,]\s*(\w+)(?=\s*[:,}])/g)].map(([, name]) => name!);
-  for (const [, spread] of text.matchAll(/\.\.\.(\w+)/g)) {
-    if (spread === 'about') names.push(...attributesIn(blockAfter('const about = '), ''));
+  for (const [, spread, called] of text.matchAll(/\.\.\.(\w+)(\(?)/g)) {
+    if (spread === 'about') names.push(...attributesIn(blockAfter(called ? 'const about = (' : 'const about = {'), ''));
     else
       names.push(
         ...fieldsOfTrace(),
