@@ -132,12 +132,12 @@ var oneMail = page('One mail', [
 var devices = page('Devices', [
   query('As the edges report them', loadTextContent('../queries/workbook/devices.kql'), 'table', 'No edge has reported a device.')
   query('What their mail became', loadTextContent('../queries/workbook/deviceMail.kql'), 'table', nothing)
-  query('Refused by an edge', loadTextContent('../queries/workbook/rejected.kql'), 'table', 'Nothing was refused.')
 ])
 
 var edges = page('Edges', [
   query('Edges', loadTextContent('../queries/workbook/edges.kql'), 'table', 'No edge has reported.')
   query('Waiting in their spools', loadTextContent('../queries/workbook/spool.kql'), 'timechart', 'No edge has reported.')
+  query('Doubtful reports', loadTextContent('../queries/workbook/rejected.kql'), 'table', 'None.')
 ])
 
 var failures = page('Failures', [

@@ -19,9 +19,7 @@ export const AGREED_EVENTS: Readonly<Record<string, readonly string[]>> = {
     /** ISO time at which the first of the listeners' certificates ends. */
     'certificateExpires',
   ],
-  /** Further devices, where one event cannot hold them all. */
-  'edge.devices': ['edge', 'devices'],
-  'edge.rejected': ['edge', 'device', 'reason'],
+  'edge.rejected': ['edge', 'reason'],
   'mail.accepted': ['messageId'],
 };
 
