@@ -20,6 +20,10 @@ if (!(await waitForLock(decodeURIComponent(lock), PATIENCE_MS))) {
   process.exit(1);
 }
 
+// With the supervisor goes the reader of our output. The last words of a graceful stop must not be what ends it.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
 if (stop === 'azurite') {
   // Azurite writes its files when asked to shut down, but goes on answering what is under way: such an answer would
   // promise what the files do not hold. So first nothing new is let in, then the last answers go out, then it is asked.

@@ -3,15 +3,12 @@ import { join } from 'node:path';
 
 /** At the start, a log larger than this is moved aside to `….log.1`; bytes. */
 const ROTATE_AT = 10_000_000;
-const KEPT_LINES = 20;
 
 /** The log of one child: `{data}/logs/{name}.log`, and the terminal for what a person must see. */
 export interface ChildLog {
   readonly path: string;
   /** Takes a line of output; a loud one also goes to the terminal with the child's name before it. */
   line(text: string, loud: boolean): void;
-  /** The last lines, for an error message. */
-  lastLines(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -21,16 +18,12 @@ export function openChildLog(directory: string, name: string, terminal: (line: s
   if (existsSync(path) && statSync(path).size > ROTATE_AT) renameSync(path, `${path}.1`);
   const file = createWriteStream(path, { flags: 'a' });
   file.on('error', (error) => terminal(`[${name}] The log cannot be written: ${error.message}`));
-  const recent: string[] = [];
   return {
     path,
     line(text, loud) {
       file.write(`${new Date().toISOString()} ${text}\n`);
-      recent.push(text);
-      if (recent.length > KEPT_LINES) recent.shift();
       if (loud) terminal(`[${name}] ${text}`);
     },
-    lastLines: () => recent,
     close: () => new Promise((resolve) => file.end(resolve)),
   };
 }

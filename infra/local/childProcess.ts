@@ -70,9 +70,7 @@ export function startChild<Ready>(options: ChildOptions<Ready>): Child<Ready> {
     () => clearTimeout(late),
   );
   exited.then((how) => {
-    const last = log.lastLines().at(-1);
-    const hint = last === undefined ? '' : ` Its last words: ${last}`;
-    settle.reject(new StartError(`${name} ended before it was ready (${how}).${hint}`));
+    settle.reject(new StartError(`${name} ended before it was ready (${how}); its log is ${log.path}.`));
   });
   return {
     pid: child.pid,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOCAL_STORAGE_FILE } from '../../functions/administration/localStorageFile.ts';
 import { lockAddress, takeLock } from './processLock.ts';
 import { StartError } from './startError.ts';
 
@@ -13,6 +14,8 @@ export interface DataDirectory {
   readonly logs: string;
   readonly edgeConfiguration: string;
   readonly pids: string;
+  /** While the relay runs, the connection string of its storage, for `npm run messages`. */
+  readonly storageConnection: string;
   /** Opens the admin endpoints of the functions runtime; made at the first start. */
   readonly adminKey: string;
 }
@@ -34,6 +37,7 @@ export async function openDataDirectory(wanted: string): Promise<DataDirectory> 
     ...inside,
     edgeConfiguration: join(path, 'edge.yaml'),
     pids: join(path, 'pids.json'),
+    storageConnection: join(path, LOCAL_STORAGE_FILE),
     adminKey: readAdminKey(join(path, 'admin-key')),
   };
 }

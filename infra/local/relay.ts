@@ -3,10 +3,9 @@
  * them running, and stops them in the opposite order. Each child has an IPC channel to this process and ends by itself,
  * in good order, when that closes: nothing is left behind however this process ends.
  */
-import { writeFile } from 'node:fs/promises';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LOCAL_STORAGE_FILE } from '../../functions/administration/localStorageFile.ts';
 import { azuriteConnectionString, startAzurite } from './azurite.ts';
 import { type Children, createChildren } from './children.ts';
 import { openDataDirectory } from './dataDirectory.ts';
@@ -51,6 +50,7 @@ export interface Relay {
 export function createRelay(flags: Flags, terminal: (line: string) => void, programs = PROGRAMS): Relay {
   let door: HttpDoor | undefined;
   let children: Children | undefined;
+  let forgetStorage = () => {};
   let stopped: Promise<void> | undefined;
   return {
     start,
@@ -85,8 +85,8 @@ export function createRelay(flags: Flags, terminal: (line: string) => void, prog
     );
     const storage = azuriteConnectionString(await azurite.ready);
     await prepareStorageAccount(storage);
-    // For `npm run messages`: Azurite's ports are free ones.
-    await writeFile(join(data.path, LOCAL_STORAGE_FILE), storage);
+    writeFileSync(data.storageConnection, `${storage}\n`, { mode: 0o600 });
+    forgetStorage = () => rmSync(data.storageConnection, { force: true });
     const inboxUrl = `http://127.0.0.1:${await sandbox.ready}`;
 
     const settings = {
@@ -131,6 +131,7 @@ export function createRelay(flags: Flags, terminal: (line: string) => void, prog
     await children?.stop('worker', (worker) => worker.process.send('stop'));
     await children?.stop('sandbox');
     await children?.stop('azurite');
+    forgetStorage();
     await children?.close();
   }
 }

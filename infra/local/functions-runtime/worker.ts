@@ -28,6 +28,10 @@ const runtime = await startFunctionsRuntime({
   queueLeaseSeconds: Number(lease),
   timers,
   log,
+}).catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.stdout.write(`${error.stack}\n`);
+  return process.exit(1);
 });
 process.on('message', (message, handle) => {
   if (message === 'connection' && handle) {
