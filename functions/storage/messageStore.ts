@@ -86,7 +86,8 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
     newBody: (key) => createBlockWriter(body(key)),
 
     async openBody(key) {
-      const answer = await unlessStatus(404, body(key).download());
+      // A large mail is read for as long as its upload takes; where the connection breaks, reading goes on behind it.
+      const answer = await unlessStatus(404, body(key).download(0, undefined, { maxRetryRequests: 5 }));
       return answer?.readableStreamBody as Readable | undefined;
     },
 
@@ -177,9 +178,17 @@ function createBlockWriter(blob: BlockBlobClient): BodyWriter {
   const blocks: string[] = [];
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
+  let block: Buffer | undefined;
 
   async function stage(): Promise<void> {
-    const bytes = Buffer.concat(pending);
+    // Always the same memory: left to the garbage collector, a large mail would pile up as 4 MB pieces.
+    block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    let filled = 0;
+    for (const piece of pending) {
+      block.set(piece, filled);
+      filled += piece.length;
+    }
+    const bytes = block.subarray(0, filled);
     pending = [];
     pendingBytes = 0;
     const name = Buffer.from(`${upload}-${String(blocks.length).padStart(6, '0')}`).toString('base64');

@@ -69,7 +69,6 @@ async function makeRelay(): Promise<Relay> {
     }),
     windows: createMailboxWindows(settings.MAX_INSTANCES),
     seats: createLargeMailSeats(),
-    fetch: globalThis.fetch,
     owner: `${hostname()}/${process.pid}`,
     pause: { askedAt: 0, paused: false },
   };

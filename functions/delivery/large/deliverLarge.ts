@@ -16,8 +16,6 @@ import { openMail } from './storedMail.ts';
 
 export interface LargeDeliveryOptions extends DeliveryOptions {
   readonly seats: LargeMailSeats;
-  /** For upload URLs, which take no token. */
-  readonly fetch: typeof fetch;
   /** Longest one attempt may take, in milliseconds. */
   readonly attemptLimitMs?: number;
 }

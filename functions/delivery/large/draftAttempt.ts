@@ -84,7 +84,7 @@ interface NewDraft extends Attempt {
 
 async function newDraft(making: NewDraft): Promise<AttemptEnd> {
   const { options, claim, calls, gate, progress } = making;
-  const { settings, fetch } = options;
+  const { settings } = options;
   const planned = await planMail(making);
   if (!('message' in planned)) return planned;
   const { message, attachments } = planned;
@@ -102,7 +102,6 @@ async function newDraft(making: NewDraft): Promise<AttemptEnd> {
     graphBaseUrl: settings.GRAPH_BASE_URL,
     uploadHosts: settings.GRAPH_UPLOAD_HOSTS,
     timeoutMs: settings.GRAPH_TIMEOUT_SECONDS * 1000,
-    fetch,
     onArrived: progress.arrived,
   });
   let uploaded: Step<void> | undefined;

@@ -20,7 +20,6 @@ export interface DraftUploadOptions {
   readonly graphBaseUrl: string;
   readonly uploadHosts: readonly string[];
   readonly timeoutMs: number;
-  readonly fetch: typeof fetch;
   /** Told of bytes that have arrived. */
   onArrived(bytes: number): void;
 }
@@ -34,7 +33,7 @@ export interface DraftUpload {
 }
 
 export function createDraftUpload(options: DraftUploadOptions): DraftUpload {
-  const { calls, gate, draftId, graphBaseUrl, uploadHosts, timeoutMs, fetch, onArrived } = options;
+  const { calls, gate, draftId, graphBaseUrl, uploadHosts, timeoutMs, onArrived } = options;
   let range: Buffer | undefined;
 
   function collect(attachment: PlannedAttachment): AttachmentWriter {
@@ -72,7 +71,7 @@ export function createDraftUpload(options: DraftUploadOptions): DraftUpload {
       if ('refused' in reading) return failedStep(`UploadHostRefused: ${reading.refused}`, 'operator');
       range ??= Buffer.allocUnsafeSlow(RANGE_BYTES);
       const { size: total } = attachment;
-      const session = openUploadSession({ url: reading.url, total, gate, timeoutMs, fetch, onArrived }, range);
+      const session = openUploadSession({ url: reading.url, total, gate, timeoutMs, onArrived }, range);
       return { ok: true, value: session };
     },
   };

@@ -8,8 +8,8 @@ import { addressKey } from '../../mail/addressKey.ts';
 
 const BUDGET_BYTES = 150_000_000;
 const BUDGET_WINDOW_MS = 5 * 60_000;
-/** Large mails that one process works on at a time. */
-const SEATS = 4;
+/** Large mails that one process works on at a time: each needs a thread, of some 30 MB. */
+const SEATS = 2;
 /** When to look again for a seat that may get free any moment. */
 const BUSY_MS = 5_000;
 

@@ -20,7 +20,7 @@ export interface PartHead {
 export type MimeEvent =
   | { readonly type: 'part'; readonly part: PartHead }
   /** The next decoded bytes of the part; only in a reading that asked for them. */
-  | { readonly type: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly type: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: 'partEnd'; readonly size: number; readonly sha256: string }
   /** The body: `html` is empty when there is none. Comes once, after all parts. */
   | { readonly type: 'body'; readonly text: string; readonly html: string }
@@ -30,11 +30,11 @@ export type MimeEvent =
 /** From the thread. `want` asks for the next piece of the message. */
 export type FromThread = MimeEvent | { readonly type: 'want' } | { readonly type: 'done' };
 
-/** To the thread: a piece of the message, its end, or "the bytes are dealt with, go on". */
+/** To the thread: a piece of the message, its end, or "these bytes are dealt with, here is their memory, go on". */
 export type ToThread =
   | { readonly type: 'piece'; readonly bytes: Uint8Array }
   | { readonly type: 'end' }
-  | { readonly type: 'goOn' };
+  | { readonly type: 'goOn'; readonly memory: ArrayBuffer };
 
 /** What the thread is started with. */
 export interface ThreadTask {

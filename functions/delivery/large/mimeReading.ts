@@ -10,7 +10,7 @@ const PIECE_BYTES = 64 * 1024;
 /** How much the thread may be at work, waiting not counted: 150 MB take about 4 s. */
 const WORK_LIMIT_MS = 60_000;
 const LOOK_EVERY_MS = 500;
-const HEAP_LIMIT_MB = { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
+const HEAP_LIMIT_MB = { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 4, stackSizeMb: 4 };
 
 /**
  * - 250 attachments are Exchange Online's limit per message; bodies and containers come on top.
@@ -27,7 +27,7 @@ export interface MimeReadingOptions {
 }
 
 /**
- * What the message in `source` holds, in order. Ends after `body`, or after `gaveUp`: a parser that threw, took too long
+ * What the message in `source` holds, in order; `bytes` are to be used before the next event is asked for. Ends after `body`, or after `gaveUp`: a parser that threw, took too long
  * or too much memory. Throws only what reading `source` throws. Leaving the loop early ends the thread.
  */
 export async function* readMime(
@@ -79,7 +79,7 @@ export async function* readMime(
       if (message.type === 'want') continue;
       yield message;
       if (message.type === 'gaveUp') return;
-      if (message.type === 'bytes') say({ type: 'goOn' });
+      if (message.type === 'bytes') say({ type: 'goOn', memory: message.bytes.buffer }, [message.bytes.buffer]);
     }
   } finally {
     clearInterval(watch);

@@ -18,9 +18,9 @@ const port = parentPort!;
 const say = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 let answered: ((message: ToThread) => void) | undefined;
-let goOn: (() => void) | undefined;
+let goOn: ((memory: ArrayBuffer) => void) | undefined;
 port.on('message', (message: ToThread) => {
-  if (message.type === 'goOn') goOn?.();
+  if (message.type === 'goOn') goOn?.(message.memory);
   else answered?.(message);
 });
 
@@ -71,19 +71,24 @@ async function* pieces(): AsyncGenerator<Buffer> {
   }
 }
 
-/** Hands a part's bytes over in large pieces, each only when the one before is dealt with. */
+let memory = new ArrayBuffer(HAND_OVER_BYTES);
+
+/**
+ * Hands a part's bytes over in large pieces, each only when the one before is dealt with. Their memory goes to and fro:
+ * left to the garbage collectors of two threads, it would pile up.
+ */
 function createHandOver() {
-  let piece = new Uint8Array(HAND_OVER_BYTES);
+  let piece = new Uint8Array(memory);
   let filled = 0;
   async function flush(): Promise<void> {
     if (filled === 0) return;
-    const dealtWith = new Promise<void>((resolve) => {
+    const dealtWith = new Promise<ArrayBuffer>((resolve) => {
       goOn = resolve;
     });
     say({ type: 'bytes', bytes: piece.subarray(0, filled) }, [piece.buffer]);
-    piece = new Uint8Array(HAND_OVER_BYTES);
     filled = 0;
-    await dealtWith;
+    memory = await dealtWith;
+    piece = new Uint8Array(memory);
   }
   return {
     async write(chunk: Buffer): Promise<void> {

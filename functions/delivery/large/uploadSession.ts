@@ -3,26 +3,25 @@
  * range can be repeated where the session says it goes on.
  * https://learn.microsoft.com/graph/outlook-large-attachments
  */
+import type { OutgoingHttpHeaders } from 'node:http';
 import { parseRetryAfterMs } from '../../contract/retrySchedule.ts';
 import type { GraphAnswer } from '../graphOutcome.ts';
 import type { CallGate } from './callGate.ts';
 import { failedStep, refusedStep, type Step, unansweredStep } from './step.ts';
+import { uploadRequest } from './uploadRequest.ts';
 
 /** Bytes per range: below 4 MB, a multiple of 320 KiB. */
 export const RANGE_BYTES = 10 * 320 * 1024;
 /** Pauses before a range is repeated that Graph did not answer, or answered with a failure of its own. */
 const PAUSES_MS = [500, 1000, 2000, 4000];
-/** Longest answer that is read. */
-const MAX_ANSWER_BYTES = 64 * 1024;
 
 export interface UploadSessionOptions {
-  /** Checked. It is a secret: it is never logged, no token goes with it, no redirect is followed from it. */
+  /** Checked. It is a secret: it is never logged, and no token goes with it. */
   readonly url: URL;
   /** Bytes of the whole attachment. */
   readonly total: number;
   readonly gate: CallGate;
   readonly timeoutMs: number;
-  readonly fetch: typeof fetch;
   /** Told of bytes that have arrived. */
   onArrived(bytes: number): void;
 }
@@ -47,31 +46,30 @@ export function openUploadSession(options: UploadSessionOptions, range: Buffer):
   let start = 0;
   let filled = 0;
 
-  async function request(init: RequestInit): Promise<RangeAnswer> {
+  async function request(method: 'PUT' | 'GET', headers: OutgoingHttpHeaders, body?: Uint8Array): Promise<RangeAnswer> {
     return gate.call(async () => {
-      const signal = AbortSignal.timeout(timeoutMs);
-      const response = await options.fetch(url, { ...init, redirect: 'error', signal });
-      const json = await readJson(response);
+      const { status, retryAfter, json } = await uploadRequest(url, { method, headers, body, timeoutMs });
       const { error } = (json ?? {}) as { error?: { code?: unknown; message?: unknown } };
       return {
-        status: response.status,
+        status,
         code: typeof error?.code === 'string' ? error.code.slice(0, 80) : '',
         message: typeof error?.message === 'string' ? error.message.slice(0, 500) : '',
-        retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), Date.now()),
+        retryAfterMs: parseRetryAfterMs(retryAfter, Date.now()),
         next: nextExpected(json),
       };
     });
   }
 
   const put = (from: number, end: number) =>
-    request({
-      method: 'PUT',
-      headers: {
+    request(
+      'PUT',
+      {
         'content-type': 'application/octet-stream',
+        'content-length': end - from,
         'content-range': `bytes ${from}-${end - 1}/${total}`,
       },
-      body: range.subarray(from - start, end - start) as Uint8Array<ArrayBuffer>,
-    });
+      range.subarray(from - start, end - start),
+    );
 
   /** Uploads the range in memory, from wherever the session goes on. */
   async function upload(): Promise<Step<void>> {
@@ -110,7 +108,7 @@ export function openUploadSession(options: UploadSessionOptions, range: Buffer):
   }
 
   async function whereItGoesOn(): Promise<number | undefined> {
-    const answer = await request({ method: 'GET' }).catch(unansweredStep);
+    const answer = await request('GET', {}).catch(unansweredStep);
     return 'ok' in answer || answer.status !== 200 ? undefined : answer.next;
   }
 
@@ -148,20 +146,4 @@ function nextExpected(json: unknown): number | undefined {
   const first = Array.isArray(ranges) ? (ranges[0] as unknown) : undefined;
   const start = typeof first === 'string' ? /^(\d{1,15})/.exec(first)?.[1] : undefined;
   return start === undefined ? undefined : Number(start);
-}
-
-async function readJson(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) return undefined;
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch {
-    // The last answer has no body, and gateways answer in HTML.
-    return undefined;
-  }
 }
