@@ -1,7 +1,8 @@
 /** Finds mail by what an administrator knows of it: state, age, sender, recipient, device, Message-ID. */
 import { addressKey } from '../mail/addressKey.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
-import type { MessageKey, MessageStore } from '../storage/messageStore.ts';
+import type { MessageStore } from '../storage/messageStore.ts';
+import { readStates } from '../storage/readStates.ts';
 
 export interface MessageFilter {
   readonly states?: readonly MessageStateRecord['state'][];
@@ -16,9 +17,6 @@ export interface MessageFilter {
   readonly newerThanMs?: number;
 }
 
-/** State records that are read at the same time. */
-const PARALLEL = 16;
-
 /**
  * Yields matching mail as it is found, in no particular order. Only mail that is not sent yet is looked through unless
  * the filter may match sent mail too: of that there are 35 days' worth.
@@ -26,15 +24,8 @@ const PARALLEL = 16;
 export async function* findMessages(store: MessageStore, filter: MessageFilter): AsyncGenerator<MessageStateRecord> {
   const finishedToo = filter.states === undefined || filter.states.includes('sent');
   const keys = finishedToo ? store.listStates() : store.listBodies();
-  let batch: MessageKey[] = [];
-  for await (const key of keys) {
-    if (filter.caller && key.caller !== filter.caller) continue;
-    batch.push(key);
-    if (batch.length < PARALLEL) continue;
-    yield* await readMatching(store, batch, filter);
-    batch = [];
-  }
-  yield* await readMatching(store, batch, filter);
+  for await (const { current } of readStates(store, keys))
+    if (current && matches(current.record, filter)) yield current.record;
 }
 
 /** Every mail with this id; ids are each caller's own, so there may be several. */
@@ -48,18 +39,10 @@ export async function findById(store: MessageStore, id: string): Promise<Message
   return found;
 }
 
-async function readMatching(
-  store: MessageStore,
-  keys: readonly MessageKey[],
-  filter: MessageFilter,
-): Promise<MessageStateRecord[]> {
-  const states = await Promise.all(keys.map((key) => store.readState(key)));
-  return states.flatMap((state) => (state && matches(state.record, filter) ? [state.record] : []));
-}
-
 function matches(record: MessageStateRecord, filter: MessageFilter): boolean {
   const ageMs = Date.now() - Date.parse(record.acceptedAt);
   return (
+    (!filter.caller || record.caller === filter.caller) &&
     (!filter.states || filter.states.includes(record.state)) &&
     (!filter.from || [record.from, record.mailbox].some((address) => sameAddress(address, filter.from!))) &&
     (!filter.to || record.to.some((address) => sameAddress(address, filter.to!))) &&

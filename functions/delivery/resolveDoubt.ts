@@ -5,6 +5,7 @@
 import { readHeaderBlock } from '../mail/headerBlock.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageStore, StoredState } from '../storage/messageStore.ts';
+import { readStates } from '../storage/readStates.ts';
 import type { DeliveryOptions } from './deliverMessage.ts';
 import { decodedSubject, lookForSent } from './lookForSent.ts';
 import { settle, waitUntil } from './settle.ts';
@@ -46,11 +47,11 @@ export async function resolveDoubt(
 /** Whether another unfinished mail of the mailbox carries the same Message-ID: then finding it proves nothing. */
 async function sharesMessageId(store: MessageStore, record: MessageStateRecord): Promise<boolean> {
   let compared = 0;
-  for await (const body of store.listBodies()) {
-    if (body.id === record.id && body.caller === record.caller) continue;
+  for await (const { current } of readStates(store, store.listBodies())) {
+    const other = current?.record;
+    if (!other || (other.id === record.id && other.caller === record.caller)) continue;
     if (++compared > MAX_COMPARED) return true;
-    const other = (await store.readState(body))?.record;
-    if (other && other.mailbox === record.mailbox && other.messageId === record.messageId) return true;
+    if (other.mailbox === record.mailbox && other.messageId === record.messageId) return true;
   }
   return false;
 }

@@ -2,8 +2,10 @@
  * The guarantee by timer: whatever should have moved and did not gets one more wake-up, whatever is finished is cleared
  * away. `mail/` holds only unfinished mail, so that is what is listed. Safe to run any number of times, at once too.
  */
-import { DELIVERIES, DELIVERY_QUEUES } from '../storage/deliveryQueue.ts';
+import { DELIVERIES, DELIVERY_QUEUES, type DeliveryQueues } from '../storage/deliveryQueue.ts';
+import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { StoredBody, StoredState } from '../storage/messageStore.ts';
+import { readStates } from '../storage/readStates.ts';
 import { wakeUpOf } from '../storage/wakeUp.ts';
 import { type ReportOptions, reportDigest, reportFailure } from './report/reportFailure.ts';
 
@@ -25,12 +27,11 @@ export interface SweepReport {
 export async function sweepMail(options: SweepOptions, now = Date.now()): Promise<SweepReport> {
   const { store, queues, events } = options;
   let waiting = 0;
-  let woken = 0;
   let cleared = 0;
   let oldest = now;
   const digest: StoredState[] = [];
-  for await (const body of store.listBodies()) {
-    const current = await store.readState(body);
+  const late: MessageStateRecord[] = [];
+  for await (const { key: body, current } of readStates(store, store.listBodies())) {
     if (!current) {
       if (now - body.createdAt.getTime() > ORPHAN_MS) cleared += await clear(options, body);
       continue;
@@ -42,19 +43,21 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
     if (record.state !== 'accepted' && record.state !== 'sending') continue;
     waiting++;
     oldest = Math.min(oldest, Date.parse(record.acceptedAt));
-    if (now - movesAt(current) > LATE_MS) {
-      await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
-      woken++;
-    }
+    if (now - movesAt(current) > LATE_MS) late.push(record);
   }
   await reportDigest(options, digest);
-  const lengths = await Promise.all(DELIVERY_QUEUES.map((queue) => queues.length(queue)));
+  const length = await queueLength(queues);
+  // With as many wake-ups under way as mails wait, none is lost: it is a backlog or a pause, and more would only add to it.
+  const lost = length < waiting ? late : [];
+  for (const record of lost) await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
   const oldestSeconds = Math.round((now - oldest) / 1000);
-  events.queueMeasured(
-    lengths.reduce((sum, length) => sum + length, 0),
-    oldestSeconds,
-  );
-  return { waiting, oldestSeconds, woken, cleared };
+  events.queueMeasured(length, oldestSeconds);
+  return { waiting, oldestSeconds, woken: lost.length, cleared };
+}
+
+async function queueLength(queues: DeliveryQueues): Promise<number> {
+  const lengths = await Promise.all(DELIVERY_QUEUES.map((queue) => queues.length(queue)));
+  return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 async function clear({ store }: SweepOptions, body: StoredBody): Promise<1> {

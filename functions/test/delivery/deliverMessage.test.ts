@@ -317,3 +317,12 @@ test('in pilot mode every mail goes to one address, and says whom it was for', a
   assert.match(mime, /X-Relay-Original-Recipients: bob@contoso\.com,\r\n eve@fabrikam\.com\r\n/);
   assert.doesNotMatch(mime, /^(To|Cc):/m);
 });
+
+test('the sweeper adds no wake-ups to a backlog or a pause, where every waiting mail has one', async (t) => {
+  const relay = await newRelay([]);
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept({ due: past(3600_000) });
+  await relay.queues.wakeUp('deliveries-waiting', wakeUpOf(mail), 60_000);
+  await sweepMail(relay.options);
+  assert.equal(relay.queues.sent.length, 1);
+});

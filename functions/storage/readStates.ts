@@ -1,0 +1,20 @@
+import type { MessageKey, MessageStore, StoredState } from './messageStore.ts';
+
+/** State records that are read at the same time: listing is fast, one small read after the other is not. */
+const PARALLEL = 16;
+
+/** The state of every mail that `keys` names, in their order, as they are listed. */
+export async function* readStates<Key extends MessageKey>(
+  store: MessageStore,
+  keys: AsyncIterable<Key>,
+): AsyncGenerator<{ readonly key: Key; readonly current: StoredState | undefined }> {
+  let batch: Key[] = [];
+  const read = () => Promise.all(batch.map(async (key) => ({ key, current: await store.readState(key) })));
+  for await (const key of keys) {
+    batch.push(key);
+    if (batch.length < PARALLEL) continue;
+    yield* await read();
+    batch = [];
+  }
+  yield* await read();
+}
