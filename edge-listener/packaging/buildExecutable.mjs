@@ -17,7 +17,15 @@ const work = mkdtempSync(join(tmpdir(), 'edge-executable-'));
 try {
   const blob = join(work, 'edge.blob');
   const config = join(work, 'sea.json');
-  writeFileSync(config, JSON.stringify({ main: bundle, output: blob, disableExperimentalSEAWarning: true }));
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main: bundle,
+      output: blob,
+      disableExperimentalSEAWarning: true,
+      execArgv: ['--max-semi-space-size=4'],
+    }),
+  );
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
   copyFileSync(process.execPath, target);
   chmodSync(target, 0o755);

@@ -16,7 +16,7 @@ export function createLineEndingNormaliser(): LineEndingNormaliser {
   let afterCr = false;
   return {
     push(chunk) {
-      if (chunk.length === 0) return chunk;
+      if (chunk.length === 0 || (!afterCr && isClean(chunk))) return chunk;
       let length = 0;
       let clean = !afterCr;
       let previous = afterCr ? CR : 0;
@@ -41,6 +41,17 @@ export function createLineEndingNormaliser(): LineEndingNormaliser {
       return chunk;
     },
   };
+}
+
+/** True when every line end in the chunk is a whole CRLF. Most chunks are, so this looks at each byte but once. */
+function isClean(chunk: Uint8Array): boolean {
+  for (let at = 0; at < chunk.length; at++) {
+    const byte = chunk[at]!;
+    if (byte > CR) continue;
+    if (byte === LF) return false;
+    if (byte === CR && chunk[++at] !== LF) return false;
+  }
+  return true;
 }
 
 function rewrite(chunk: Uint8Array, length: number, afterCr: boolean): Uint8Array {

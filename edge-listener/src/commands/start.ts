@@ -1,7 +1,7 @@
 // `edge-listener start --config FILE`: runs until it is told to stop.
 import { readConfig } from '../config/readConfig.ts';
 import { startEdge } from '../edge.ts';
-import { createJsonReport } from '../events.ts';
+import { createGatheringWriter, createJsonReport } from '../events.ts';
 import { EXIT_CANNOT, EXIT_CONFIGURATION, EXIT_OK } from './exitCodes.ts';
 
 /** Longest time from the first signal to the end; a second signal ends at once. */
@@ -13,7 +13,9 @@ export async function start(configFile: string): Promise<number> {
     for (const problem of reading.problems) process.stderr.write(`${problem}\n`);
     return EXIT_CONFIGURATION;
   }
-  const report = createJsonReport((line) => process.stdout.write(line));
+  const log = createGatheringWriter((text) => process.stdout.write(text));
+  const report = createJsonReport(log.write);
+  process.on('exit', log.flush);
   let stopped: (signal: string) => void = () => undefined;
   const signalled = new Promise<string>((resolve) => {
     stopped = resolve;

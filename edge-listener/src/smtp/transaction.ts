@@ -13,6 +13,9 @@ import { ClientGoneError, receiveMessage } from './receiveMessage.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
 import type { SharedParts } from './smtpListener.ts';
 
+/** So many recipients fit into an envelope however long they are. */
+const ALWAYS_FIT = 15;
+
 export interface TransactionOptions {
   readonly shared: SharedParts;
   readonly access: Access;
@@ -84,7 +87,9 @@ export function createTransaction({ shared, access, refuse, connectionOf }: Tran
       if (problem) return refuse(session, replies.badRecipient(problem));
       if (!access.maySendTo(speakerOf(session), path.address))
         return refuse(session, replies.recipientRefused(path.address));
-      const fits = encodedEnvelopeLength(envelopeOf(session, path.address)) <= MAX_ENVELOPE_LENGTH;
+      const fits =
+        session.envelope.rcptTo.length < ALWAYS_FIT ||
+        encodedEnvelopeLength(envelopeOf(session, path.address)) <= MAX_ENVELOPE_LENGTH;
       return fits ? undefined : new SmtpRefusal(replies.tooManyRecipients);
     },
 
