@@ -11,5 +11,8 @@ import './settlePoisonMessage.ts';
 import './stagePart.ts';
 import './submitMessage.ts';
 import './sweepMail.ts';
+import { telemetry } from './wiring/relay.ts';
 
-app.setup({ enableHttpStream: true });
+// The relay exports its own telemetry: the host need not pass on what the worker logs.
+app.setup({ enableHttpStream: true, capabilities: { WorkerOpenTelemetryEnabled: true } });
+app.hook.appTerminate(() => telemetry.stop());

@@ -9,7 +9,9 @@ import {
   type Middleware,
   ResponseType,
 } from '@microsoft/microsoft-graph-client';
+import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { parseRetryAfterMs } from '../contract/retrySchedule.ts';
+import { callOut } from '../wiring/telemetry/mailTrace.ts';
 import { type GraphAnswer, NoTokenError } from './graphOutcome.ts';
 import type { TokenSource } from './tokenSource.ts';
 
@@ -47,6 +49,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const { token, timeoutMs } = options;
   const baseUrl = options.baseUrl.endsWith('/') ? options.baseUrl : `${options.baseUrl}/`;
+  const host = new URL(baseUrl).hostname;
   const client = Client.initWithMiddleware({
     baseUrl,
     defaultVersion: 'v1.0',
@@ -54,35 +57,50 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   });
 
   return {
-    async call(path, send) {
-      const clientRequestId = crypto.randomUUID();
-      const began = performance.now();
-      // The SDK turns every error into one of its own and drops the cause, which says whether the request ever left.
-      const failure: { error?: unknown } = {};
-      const request = client
-        .api(path)
-        .responseType(ResponseType.RAW)
-        .header('client-request-id', clientRequestId)
-        .option('signal', AbortSignal.timeout(timeoutMs))
-        .option(FAILURE, failure);
-      const response = (await send(request).catch((error: unknown) => {
-        throw failure.error ?? error;
-      })) as Response;
-      const json = await readJson(response);
-      if (response.status === 401) token.forget();
-      return {
-        status: response.status,
-        ...errorOf(json),
-        json,
-        retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), Date.now()),
-        trace: {
-          clientRequestId,
-          requestId: response.headers.get('request-id') ?? '',
-          graphMs: Math.round(performance.now() - began),
-        },
-      };
-    },
+    call: (path, send) =>
+      callOut(`Graph ${resourceOf(path)}`, { 'server.address': host }, async (span) => {
+        const clientRequestId = crypto.randomUUID();
+        span.setAttribute('clientRequestId', clientRequestId);
+        const began = performance.now();
+        // The SDK turns every error into one of its own and drops the cause, which says whether the request ever left.
+        const failure: { error?: unknown } = {};
+        const request = client
+          .api(path)
+          .responseType(ResponseType.RAW)
+          .header('client-request-id', clientRequestId)
+          .option('signal', AbortSignal.timeout(timeoutMs))
+          .option(FAILURE, failure);
+        const response = (await send(request).catch((error: unknown) => {
+          throw failure.error ?? error;
+        })) as Response;
+        const json = await readJson(response);
+        const requestId = response.headers.get('request-id') ?? '';
+        span.setAttributes({ requestId, 'http.response.status_code': response.status });
+        if (response.status >= 400) span.setStatus({ code: SpanStatusCode.ERROR });
+        if (response.status === 401) token.forget();
+        return {
+          status: response.status,
+          ...errorOf(json),
+          json,
+          retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), Date.now()),
+          trace: {
+            clientRequestId,
+            requestId,
+            graphMs: Math.round(performance.now() - began),
+          },
+        };
+      }),
   };
+}
+
+/** Path segments of Graph's that a span may name; the others are mailboxes and ids. */
+const RESOURCES = new Set(['sendMail', 'messages', 'attachments', 'createUploadSession', 'send', '$value']);
+
+function resourceOf(path: string): string {
+  return path
+    .split('/')
+    .filter((segment) => RESOURCES.has(segment))
+    .join('/');
 }
 
 function chain(first: Middleware, second: Middleware): Middleware {
@@ -120,6 +138,9 @@ function tokenMiddleware(token: TokenSource): Middleware {
 function httpMiddleware(fetch: typeof globalThis.fetch): Middleware {
   return {
     async execute(context: Context) {
+      trace
+        .getActiveSpan()
+        ?.setAttribute('http.request.method', String(context.options?.method ?? 'GET').toUpperCase());
       // Never follow a redirect: the mail and the token are for this host alone.
       context.response = await fetch(context.request, { ...context.options, redirect: 'error' } as RequestInit);
     },

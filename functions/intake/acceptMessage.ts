@@ -8,7 +8,7 @@
  * - a body that this request made although the mail is `sent`, or another mail, is taken away again. In any other state
  *   it is the very body that the state is about, made by this request a moment before a twin made the state.
  */
-import { randomUUID } from 'node:crypto';
+import { SpanKind } from '@opentelemetry/api';
 import type { Envelope } from '../contract/envelope.ts';
 import type { AcceptedAnswer } from '../contract/relayProtocol.ts';
 import type { SenderChoice } from '../mail/chooseSender.ts';
@@ -20,6 +20,7 @@ import { wakeUpOf } from '../storage/wakeUp.ts';
 import type { Caller } from '../wiring/callers.ts';
 import type { RelayEvents } from '../wiring/relayEvents.ts';
 import type { Settings } from '../wiring/settings.ts';
+import { usableTraceparent, workOnMail } from '../wiring/telemetry/mailTrace.ts';
 import { checkRecipients, checkSender, maxMessageBytes } from './callerRules.ts';
 import { Refusal } from './problems.ts';
 import type { ReceivedBody, WriteBytes } from './receiveBody.ts';
@@ -53,10 +54,18 @@ const MAX_ADOPTED_AGE_MS = 23 * 3600 * 1000;
  * Accepts one message, or throws a {@link Refusal}. The same message under the same id is answered with its state, and
  * sent no second time; another message under the same id is refused with 409.
  */
-export async function acceptMessage(
+export function acceptMessage(options: IntakeOptions, caller: Caller, submission: Submission): Promise<AcceptedAnswer> {
+  const traceparent = usableTraceparent(submission.traceparent);
+  const attributes = { id: submission.id, caller: caller.name };
+  // The host counts the request; this is what became of it.
+  const work = { name: 'acceptMessage', kind: SpanKind.INTERNAL, traceparent, attributes };
+  return workOnMail(work, () => accept(options, caller, { ...submission, traceparent }));
+}
+
+async function accept(
   options: IntakeOptions,
   caller: Caller,
-  submission: Submission,
+  submission: Submission & { readonly traceparent: string },
 ): Promise<AcceptedAnswer> {
   const { settings, store, queues, events } = options;
   const key: MessageKey = { caller: caller.name, id: submission.id };
@@ -117,7 +126,7 @@ interface NewMail {
   readonly envelope: Envelope;
   readonly sender: SenderChoice;
   readonly received: ReceivedBody;
-  readonly traceparent: string | null;
+  readonly traceparent: string;
 }
 
 function newRecord({ caller, id }: MessageKey, mail: NewMail): MessageStateRecord {
@@ -138,15 +147,8 @@ function newRecord({ caller, id }: MessageKey, mail: NewMail): MessageStateRecor
       size: received.size,
       bodySha256: received.sha256,
       envelopeSha256: envelopeSha256(envelope.from, envelope.to),
-      traceparent: usableTraceparent(mail.traceparent),
+      traceparent: mail.traceparent,
     },
     now,
   );
-}
-
-/** The sender's trace (W3C Trace Context), or a new one, so that every mail has one. */
-function usableTraceparent(given: string | null): string {
-  if (given && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(given)) return given;
-  const hex = () => randomUUID().replaceAll('-', '');
-  return `00-${hex()}-${hex().slice(0, 16)}-01`;
 }

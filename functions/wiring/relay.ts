@@ -14,8 +14,9 @@ import { createBlobMessageStore } from '../storage/messageStore.ts';
 import { createBlobPartStore } from '../storage/partStore.ts';
 import { createEntraTokens } from './entraTokens.ts';
 import { openMailStorage } from './mailStorage.ts';
-import { consoleSink, createRelayEvents, type RelayEvents } from './relayEvents.ts';
+import { createRelayEvents, type RelayEvents } from './relayEvents.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 export interface Relay extends PartOptions, LargeDeliveryOptions {
   readonly limits: RateLimits;
@@ -27,7 +28,9 @@ export interface Relay extends PartOptions, LargeDeliveryOptions {
 /** Read at start: a wrong setting stops the app there, with all problems in one message. */
 export const settings: Settings = readSettings(process.env);
 
-export const events: RelayEvents = createRelayEvents(consoleSink, settings.ADDRESS_PRIVACY);
+export const telemetry: Telemetry = createTelemetry(settings, process.env);
+
+export const events: RelayEvents = createRelayEvents(telemetry.sink, settings.ADDRESS_PRIVACY);
 
 /** How callers prove who they are. */
 export const authentication: AuthenticationOptions = {
@@ -51,7 +54,7 @@ export function relay(): Promise<Relay> {
 }
 
 async function makeRelay(): Promise<Relay> {
-  const { blobs, queues } = await openMailStorage(settings);
+  const [{ blobs, queues }] = await Promise.all([openMailStorage(settings), telemetry.start()]);
   const token = graphTokenSource(settings);
   return {
     settings,

@@ -10,8 +10,13 @@ import type { Settings } from './settings.ts';
 type Severity = 'info' | 'warning' | 'error';
 export type EventAttributes = Record<string, string | number | boolean | undefined>;
 
-/** Where events go. */
-export type EventSink = (name: string, severity: Severity, attributes: EventAttributes) => void;
+/** Where events go. `traceparent` names the operation that the mail came with. */
+export type EventSink = (
+  name: string,
+  severity: Severity,
+  attributes: EventAttributes,
+  traceparent?: string | undefined,
+) => void;
 
 /** A sink that writes one JSON line per event, as the Functions host collects it. */
 export const consoleSink: EventSink = (event, severity, attributes) => {
@@ -23,7 +28,9 @@ export const consoleSink: EventSink = (event, severity, attributes) => {
 
 export type RelayEvents = ReturnType<typeof createRelayEvents>;
 
-export function createRelayEvents(sink: EventSink, privacy: Settings['ADDRESS_PRIVACY']) {
+export function createRelayEvents(out: EventSink, privacy: Settings['ADDRESS_PRIVACY']) {
+  const sink: EventSink = (name, severity, attributes, traceparent) =>
+    out(name, severity, withoutAddresses(attributes, privacy), traceparent);
   const about = (record: MessageStateRecord): EventAttributes => ({
     id: record.id,
     caller: record.caller,
@@ -36,38 +43,75 @@ export function createRelayEvents(sink: EventSink, privacy: Settings['ADDRESS_PR
     bytes: record.size,
     attempt: record.attempts,
   });
-  const age = (record: MessageStateRecord) => Date.now() - Date.parse(record.acceptedAt);
+  /** Milliseconds; clocks differ, and nothing takes less than none. */
+  const between = (start: string, end: string | undefined) =>
+    end === undefined ? undefined : Math.max(0, Date.parse(end) - Date.parse(start));
 
   return {
-    /** The mail is stored: the cloud is responsible from here on. */
+    /** The mail is stored: the cloud is responsible from here on. `edgeMs`: since the device's mail was complete. */
     accepted: (record: MessageStateRecord) =>
-      sink('mail.accepted', 'info', {
-        ...about(record),
-        edgeMs: Date.parse(record.acceptedAt) - Date.parse(record.receivedAt),
-      }),
-    /** Exchange accepted the mail; a later bounce goes to the mailbox's Inbox. */
+      sink(
+        'mail.accepted',
+        'info',
+        {
+          ...about(record),
+          messageId: shownMessageId(record, privacy),
+          edgeMs: between(record.receivedAt, record.acceptedAt),
+        },
+        record.traceparent,
+      ),
+    /**
+     * Exchange accepted the mail; a later bounce goes to the mailbox's Inbox. `queueMs`: from accepted to the last attempt,
+     * `cloudMs`: from accepted to sent, `totalMs`: since the device's mail was complete.
+     */
     sent: (record: MessageStateRecord, graph: EventAttributes) =>
-      sink('mail.sent', 'info', { ...about(record), ...graph, cloudMs: age(record) }),
+      sink(
+        'mail.sent',
+        'info',
+        {
+          ...about(record),
+          ...graph,
+          queueMs: between(record.acceptedAt, record.claim?.since),
+          cloudMs: between(record.acceptedAt, record.sentAt ?? undefined),
+          totalMs: between(record.receivedAt, record.sentAt ?? undefined),
+        },
+        record.traceparent,
+      ),
     retried: (record: MessageStateRecord, graph: EventAttributes) =>
-      sink('mail.retried', 'warning', {
-        ...about(record),
-        ...graph,
-        reason: record.reason ?? undefined,
-        due: record.due ?? undefined,
-      }),
+      sink(
+        'mail.retried',
+        'warning',
+        { ...about(record), ...graph, reason: record.reason ?? undefined, due: record.due ?? undefined },
+        record.traceparent,
+      ),
     held: (record: MessageStateRecord, graph: EventAttributes = {}) =>
-      sink('mail.held', 'error', { ...about(record), ...graph, reason: record.reason ?? undefined }),
+      sink(
+        'mail.held',
+        'error',
+        { ...about(record), ...graph, reason: record.reason ?? undefined },
+        record.traceparent,
+      ),
     failed: (record: MessageStateRecord, graph: EventAttributes = {}) =>
-      sink('mail.failed', 'error', { ...about(record), ...graph, reason: record.reason ?? undefined }),
+      sink(
+        'mail.failed',
+        'error',
+        { ...about(record), ...graph, reason: record.reason ?? undefined },
+        record.traceparent,
+      ),
     /** The mail is sent again although it may have been sent before. */
     duplicateRisk: (record: MessageStateRecord, why: string) =>
-      sink('mail.duplicateRisk', 'warning', { ...about(record), reason: why }),
+      sink('mail.duplicateRisk', 'warning', { ...about(record), reason: why }, record.traceparent),
     /** How far the upload of a large mail is. */
     progress: (record: MessageStateRecord, uploadedBytes: number, totalBytes: number) =>
-      sink('relay.progress', 'info', { id: record.id, attempt: record.attempts, uploadedBytes, totalBytes }),
+      sink(
+        'relay.progress',
+        'info',
+        { id: record.id, attempt: record.attempts, uploadedBytes, totalBytes },
+        record.traceparent,
+      ),
     /** A large mail that a draft would damage: it goes as an attachment, or fails. */
     unrewritable: (record: MessageStateRecord, kind: string, then: Settings['UNREWRITABLE']) =>
-      sink('relay.unrewritable', 'warning', { ...about(record), kind, then }),
+      sink('relay.unrewritable', 'warning', { ...about(record), kind, then }, record.traceparent),
     /** Graph refuses the whole mailbox for a while. */
     mailboxThrottled: (mailbox: string, pauseMs: number, graph: EventAttributes) =>
       sink('mailbox.throttled', 'warning', { mailbox: shownAddress(mailbox, privacy), pauseMs, ...graph }),
@@ -77,6 +121,28 @@ export function createRelayEvents(sink: EventSink, privacy: Settings['ADDRESS_PR
     trouble: (what: string, attributes: EventAttributes = {}) =>
       sink('relay.trouble', 'error', { what, ...attributes }),
   };
+}
+
+/** Reasons and errors come from outside and quote addresses, encoded ones of URLs too. */
+const QUOTED_ADDRESS = /[\p{L}\p{N}_.!#$&'*+=?^`{|}~-]{1,64}(?:@|%40)[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+/gu;
+
+function withoutAddresses(attributes: EventAttributes, privacy: Settings['ADDRESS_PRIVACY']): EventAttributes {
+  if (privacy === 'full') return attributes;
+  const hide = ([name, value]: [string, EventAttributes[string]]) =>
+    typeof value === 'string' && name !== 'messageId'
+      ? [name, value.replace(QUOTED_ADDRESS, (address) => shownAddress(address.replace('%40', '@'), privacy))]
+      : [name, value];
+  return Object.fromEntries(Object.entries(attributes).map(hide));
+}
+
+/** The Message-ID, by which a mail is searched for; as a hash where it is made of an address of the mail's. */
+function shownMessageId(record: MessageStateRecord, privacy: Settings['ADDRESS_PRIVACY']): string {
+  const { messageId, from, mailbox, to } = record;
+  const telling = [from, mailbox, ...to].some((address) => {
+    const local = address.slice(0, address.lastIndexOf('@'));
+    return local.length > 2 && messageId.toLowerCase().includes(local.toLowerCase());
+  });
+  return telling && privacy !== 'full' ? `<${shownAddress(messageId, 'hash')}>` : messageId.slice(0, 400);
 }
 
 /** An address as telemetry may show it: whole, its domain, or a short hash of the whole. */

@@ -80,6 +80,20 @@ const settingsSchema = z.object({
   DELIVERY: z.enum(['on', 'paused']).default('on'),
   /** How addresses appear in telemetry. */
   ADDRESS_PRIVACY: z.enum(['full', 'domain', 'hash']).default('domain'),
+  /** The Application Insights component that telemetry goes to; the Functions host reads it too. */
+  APPLICATIONINSIGHTS_CONNECTION_STRING: z
+    .string()
+    .regex(
+      /^(?:.*;)?InstrumentationKey=[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?:;.*)?$/,
+      'expected InstrumentationKey=…;IngestionEndpoint=https://…',
+    )
+    .optional(),
+  /** Who sends telemetry, where the component takes no keys: a managed identity, in the form that the host prescribes. */
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: z
+    .string()
+    .regex(/^Authorization=AAD(?:;ClientId=[0-9a-f-]{36})?$/i, 'expected Authorization=AAD;ClientId=…')
+    .transform((text): { readonly clientId: string | undefined } => ({ clientId: /ClientId=(.*)$/i.exec(text)?.[1] }))
+    .optional(),
 });
 
 /** What fits into one request with everything that the header may still gain. */

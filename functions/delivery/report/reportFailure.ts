@@ -21,6 +21,7 @@ import type { MessageStore, StoredState } from '../../storage/messageStore.ts';
 import { wakeUpOf } from '../../storage/wakeUp.ts';
 import { REPORTS_CALLER } from '../../wiring/callers.ts';
 import type { EventAttributes } from '../../wiring/relayEvents.ts';
+import { usableTraceparent } from '../../wiring/telemetry/mailTrace.ts';
 import type { DeliveryOptions } from '../deliverMessage.ts';
 import { isOperatorCode } from '../graphOutcome.ts';
 import { composeDigest, composeReport } from './composeReport.ts';
@@ -45,7 +46,10 @@ export async function reportFailure(
     const mark = `report-${digestOf(addressKey(to)).slice(0, 32)}-${hour}-`;
     // The mark names the mail, so that a second try for the same mail is no second report, and is not refused either.
     const first = await store.markOnce(mark, record.id);
-    if (first === record.id) await submitReport(options, record.id, to, (report) => composeReport(report, record));
+    if (first === record.id)
+      await submitReport(options, { id: record.id, traceparent: record.traceparent }, to, (report) =>
+        composeReport(report, record),
+      );
     else digestDue = true;
   }
   await store.replaceState({ ...record, reported: true, digestDue }, etag);
@@ -65,7 +69,9 @@ export async function reportDigest(options: ReportOptions, due: readonly StoredS
   if ((await store.markOnce(mark, ids)) !== ids) return;
   const records = due.map(({ record }) => record);
   if (settings.POSTMASTER)
-    await submitReport(options, ids, settings.POSTMASTER, (report) => composeDigest(report, records));
+    await submitReport(options, { id: ids, traceparent: usableTraceparent(null) }, settings.POSTMASTER, (report) =>
+      composeDigest(report, records),
+    );
   for (const { record, etag } of due) await store.replaceState({ ...record, digestDue: false }, etag);
 }
 
@@ -114,13 +120,13 @@ function isAutomatic(header: HeaderBlock): boolean {
 /** Puts a mail of the relay's own into its own pipeline. Its id derives from what it reports: twice is once. */
 async function submitReport(
   { store, queues, events, settings }: ReportOptions,
-  about: string,
+  about: { readonly id: string; readonly traceparent: string },
   to: string,
   compose: (report: { id: string; from: string; to: string; at: Date }) => Buffer,
 ): Promise<void> {
   const from = settings.DEFAULT_SENDER ?? settings.POSTMASTER;
-  if (!from) return events.trouble('A report cannot be sent: set DEFAULT_SENDER or POSTMASTER.', { about });
-  const hex = digestOf(`report:${about}`);
+  if (!from) return events.trouble('A report cannot be sent: set DEFAULT_SENDER or POSTMASTER.', { about: about.id });
+  const hex = digestOf(`report:${about.id}`);
   const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
   const at = new Date();
   const message = compose({ id, from, to, at });
@@ -138,7 +144,8 @@ async function submitReport(
     size: message.length,
     bodySha256: sha256,
     envelopeSha256: envelopeSha256('', [to]),
-    traceparent: '',
+    // Its story belongs to that of the mail it reports.
+    traceparent: about.traceparent,
   };
   const record = acceptedState(mail, at.toISOString());
   const body = store.newBody(record);
