@@ -3,6 +3,19 @@ import type { Readable } from 'node:stream';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { JsonMail, NamedAddress } from './jsonMail.ts';
 
+/** What Outlook and everybody else read (RFC 2156 section 5.3.4 and custom). */
+const IMPORTANCE_HEADERS = {
+  low: [
+    { key: 'Importance', value: 'low' },
+    { key: 'X-Priority', value: '5' },
+  ],
+  normal: [],
+  high: [
+    { key: 'Importance', value: 'high' },
+    { key: 'X-Priority', value: '1' },
+  ],
+};
+
 /**
  * The MIME of a mail as a stream. Bcc is not in it: the envelope says who gets the mail.
  *
@@ -21,10 +34,9 @@ export function composeMail(mail: JsonMail, id: string, defaultSender: string | 
     subject: mail.subject,
     ...(mail.html === undefined || mail.text !== undefined ? { text: mail.text ?? '' } : {}),
     ...(mail.html !== undefined && { html: mail.html }),
-    headers: mail.headers.filter((header) => !isMessageId(header)),
+    headers: [...IMPORTANCE_HEADERS[mail.importance], ...mail.headers.filter((header) => !isMessageId(header))],
     messageId: mail.headers.find(isMessageId)?.value ?? `<${id}@${domain}>`,
     date: now,
-    ...(mail.importance !== 'normal' && { priority: mail.importance }),
     attachments: mail.attachments.map(({ name, contentType, content, contentId }) => ({
       filename: name,
       contentType,

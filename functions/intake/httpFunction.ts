@@ -3,14 +3,16 @@
  * or returns nothing never answers at all (azure-functions-nodejs-library#324): here whatever it throws becomes a problem
  * document. The platform checks no keys (`anonymous`): our own code authenticates the caller.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { Caller } from '../wiring/callers.ts';
 import { authentication, events } from '../wiring/relay.ts';
 import { authenticate } from './authenticate.ts';
 import { problemResponse, Refusal } from './problems.ts';
+import { letRunOut } from './requestBody.ts';
 
-/** A request is let run out up to here after its answer is known, so that a client still sending can read it. */
-const RUN_OUT = { bytes: 1_000_000, ms: 2000 };
+/** An answer waits this long for a client that is still sending: many read nothing before they have sent all. */
+const RUN_OUT_MS = 2000;
 
 /** Registers the function `name` for one method and route; `handler` gets the caller who proved who it is. */
 export function callerFunction(
@@ -35,10 +37,22 @@ export function publicFunction(
     authLevel: 'anonymous',
     handler: async (request) => {
       const response = await answer(name, request, handler);
-      await letRunOut(request);
+      await Promise.race([letRunOut(request), sleep(RUN_OUT_MS, undefined, { ref: false })]);
       return response;
     },
   });
+}
+
+/** Whether a request to a public function comes from a caller. A wrong credential makes a stranger, not an error. */
+export async function isCaller(request: HttpRequest): Promise<boolean> {
+  if (request.headers.get('authorization') === null) return false;
+  try {
+    await authenticate(authentication, request);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
 }
 
 async function answer(
@@ -57,23 +71,5 @@ async function answer(
     return problemResponse(
       new Refusal('unavailable', 'The relay could not do this now. Nothing was promised: keep the mail and try again.'),
     );
-  }
-}
-
-async function letRunOut({ body }: HttpRequest): Promise<void> {
-  if (!body || body.locked) return;
-  const reader = body.getReader();
-  const deadline = setTimeout(() => reader.releaseLock(), RUN_OUT.ms);
-  try {
-    for (let left = RUN_OUT.bytes; left > 0; ) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      left -= (value as Uint8Array).length;
-    }
-  } catch {
-    // The client has gone away, or the time is up: its answer goes out all the same.
-  } finally {
-    clearTimeout(deadline);
-    reader.releaseLock();
   }
 }

@@ -2,7 +2,8 @@
 import type { HttpResponseInit } from '@azure/functions';
 import { PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_BASE, type ProblemName } from '../contract/relayProtocol.ts';
 
-const PROBLEMS: Record<ProblemName, { status: number; title: string }> = {
+/** Status and title of every problem. */
+export const PROBLEMS: Record<ProblemName, { status: number; title: string }> = {
   'bad-request': { status: 400, title: 'The request is not well formed' },
   unauthorized: { status: 401, title: 'The credential is missing or not valid' },
   'sender-refused': { status: 403, title: 'This caller may not send as that sender' },

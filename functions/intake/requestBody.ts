@@ -61,21 +61,38 @@ async function* checkedBody(request: HttpRequest, checks: Checks): AsyncGenerato
     throw new Refusal('bad-request', `The body does not have the digest that ${DIGEST_HEADER} promises.`);
 }
 
+/** One reader per request, never given back: who reads on after a refusal goes on where the refusal left off. */
+const readers = new WeakMap<HttpRequest, ReadableStreamDefaultReader>();
+
+function readerOf(request: HttpRequest): ReadableStreamDefaultReader | undefined {
+  const reader = readers.get(request) ?? request.body?.getReader();
+  if (reader) readers.set(request, reader);
+  return reader;
+}
+
 async function* rawBody(request: HttpRequest): AsyncGenerator<Uint8Array> {
-  if (!request.body) return;
-  const reader = request.body.getReader();
+  const reader = readerOf(request);
+  if (!reader) return;
+  for (;;) {
+    // Whoever was sending may go away. Nobody reads the answer then; nothing was promised, nothing is left behind.
+    const { done, value } = await reader.read().catch((error: Error) => {
+      throw new Refusal('bad-request', `The body ended too early: ${error.message}`);
+    });
+    if (done) return;
+    yield value as Uint8Array;
+  }
+}
+
+/**
+ * Reads what is left of a body and drops it. A body must never be left half read: the host keeps its connections to
+ * this process, and the next request on one would wait behind the rest for ever. Ends when the client does; never throws.
+ */
+export async function letRunOut(request: HttpRequest): Promise<void> {
+  const reader = readerOf(request);
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value as Uint8Array;
-    }
-  } catch (error) {
-    // Whoever was sending has gone away, and nobody reads the answer. Nothing was promised, nothing is left behind.
-    throw new Refusal('bad-request', `The body ended too early: ${(error as Error).message}`);
-  } finally {
-    // Not cancelled: that would close the connection under the answer. Whoever answers lets the rest run out.
-    reader.releaseLock();
+    while (reader && !(await reader.read()).done);
+  } catch {
+    // The client has gone away.
   }
 }
 

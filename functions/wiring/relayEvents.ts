@@ -3,6 +3,7 @@
  * or file name ever goes in, and addresses only as ADDRESS_PRIVACY allows.
  */
 import { createHash } from 'node:crypto';
+import type { ReceivedHeartbeat } from '../intake/receiveHeartbeat.ts';
 import { addressKey } from '../mail/addressKey.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { Settings } from './settings.ts';
@@ -115,12 +116,54 @@ export function createRelayEvents(out: EventSink, privacy: Settings['ADDRESS_PRI
     /** Graph refuses the whole mailbox for a while. */
     mailboxThrottled: (mailbox: string, pauseMs: number, graph: EventAttributes) =>
       sink('mailbox.throttled', 'warning', { mailbox: shownAddress(mailbox, privacy), pauseMs, ...graph }),
+    /** An edge lives. What one event cannot hold of its devices goes into more of the same. */
+    heartbeat: (caller: string, edge: string, beat: ReceivedHeartbeat) => {
+      const { version, instance, uptimeSeconds, spool, listeners, devices } = beat;
+      for (const page of pages(devices))
+        sink('edge.heartbeat', 'info', {
+          caller,
+          edge,
+          version,
+          instance,
+          uptimeSeconds,
+          spoolCount: spool.count,
+          spoolBytes: spool.bytes,
+          spoolOldestSeconds: spool.oldestSeconds,
+          lastError: beat.lastError ?? undefined,
+          certificateExpires: listeners.flatMap(({ certificateExpires }) => certificateExpires ?? []).sort()[0],
+          listeners: JSON.stringify(pages(listeners)[0]),
+          deviceCount: devices.length,
+          devices: JSON.stringify(page),
+        });
+    },
+    /** Two edges report under one name. */
+    edgeNameTaken: (caller: string, edge: string) =>
+      sink('edge.rejected', 'warning', { caller, edge, reason: 'Another edge lives under this name.' }),
     /** Length and age of what waits, from the sweeper. */
     queueMeasured: (length: number, oldestSeconds: number) => sink('queue.measured', 'info', { length, oldestSeconds }),
     /** Something that should not happen and harms no mail, or a bug. */
     trouble: (what: string, attributes: EventAttributes = {}) =>
       sink('relay.trouble', 'error', { what, ...attributes }),
   };
+}
+
+/** Application Insights keeps 8192 characters of a property. */
+const MAX_PROPERTY = 8000;
+
+/** Entries in groups, at least one, whose JSON text fits into a property each. */
+function pages<T>(entries: readonly T[]): T[][] {
+  const groups: T[][] = [[]];
+  let room = MAX_PROPERTY - 2;
+  for (const entry of entries) {
+    const length = JSON.stringify(entry).length + 1;
+    if (length > room) {
+      groups.push([]);
+      room = MAX_PROPERTY - 2;
+    }
+    groups.at(-1)!.push(entry);
+    room -= length;
+  }
+  return groups;
 }
 
 /** Reasons and errors come from outside and quote addresses, encoded ones of URLs too. */

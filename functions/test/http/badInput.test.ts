@@ -113,7 +113,7 @@ test('a message over the limit is answered with 413 by its length', async () => 
 
 test('a message over the limit without a length is cut off while it comes, with 413', async () => {
   const id = newMessageId();
-  const answer = await new Promise<{ status: number; text: string; sent: number }>((resolve, reject) => {
+  const answer = await new Promise<{ status: number; text: string }>((resolve, reject) => {
     const request = httpRequest(`${relay.url}/api/messages/${id}`, {
       method: 'PUT',
       headers: { ...edgeHeaders(Buffer.alloc(0), { 'content-digest': undefined }), 'transfer-encoding': 'chunked' },
@@ -130,7 +130,7 @@ test('a message over the limit without a length is cut off while it comes, with 
       });
       response.on('end', () => {
         done = true;
-        resolve({ status: response.statusCode!, text, sent });
+        resolve({ status: response.statusCode!, text });
         request.destroy();
       });
     });
@@ -145,8 +145,16 @@ test('a message over the limit without a length is cut off while it comes, with 
   });
   assert.equal(answer.status, 413);
   assert.match(answer.text, /message-too-large/);
-  assert.ok(answer.sent < 60_000_000, `${answer.sent} bytes were taken`);
   await nothingIsKept(id);
+});
+
+test('an early answer reaches a client that is still sending, and the next one is not held up by the rest', async () => {
+  // The host keeps its connections to the app: a body left half read would block whoever comes next on one.
+  for (const size of [100_000, 1_200_000, 3_000_000, 8_000_000])
+    for (let i = 0; i < 5; i++) {
+      const answer = await local.put(newMessageId(), Buffer.alloc(size, 'x'), { 'x-relay-envelope': 'broken' });
+      assertProblem(answer, 400, 'bad-request');
+    }
 });
 
 test('a client that goes away in the middle of an upload leaves nothing behind, and its id is free', async () => {

@@ -23,6 +23,8 @@ export interface RunningRelay {
   readonly blobs: BlobServiceClient;
   readonly store: MessageStore;
   readonly queues: QueueServiceClient;
+  /** What the first worker has logged. */
+  workerLog(): Promise<string>;
   /** Process ids of the function workers. */
   workers(): Promise<readonly number[]>;
   stop(): Promise<void>;
@@ -69,6 +71,7 @@ export async function startRelay(settings: Readonly<Record<string, string>> = {}
     blobs,
     store: createBlobMessageStore(blobs),
     queues: QueueServiceClient.fromConnectionString(storage),
+    workerLog: () => readFile(join(data, 'logs', 'worker-1.log'), 'utf8'),
     workers: async () => JSON.parse(await readFile(join(data, 'pids.json'), 'utf8')).workers,
     stop,
   };

@@ -1,0 +1,129 @@
+/**
+ * How the relay is: can it store mail, may it send, does anything wait too long. Cheap, because anybody may ask: one look
+ * for all who ask within half a minute, and a bounded one.
+ */
+
+import { isMessageId } from '../contract/messageId.ts';
+import type { TokenSource } from '../delivery/tokenSource.ts';
+import type { MessageStateRecord } from '../storage/messageState.ts';
+import type { MessageKey, MessageStore } from '../storage/messageStore.ts';
+import type { Settings } from '../wiring/settings.ts';
+
+/** `down`: mail cannot be accepted. `degraded`: it is accepted, and an administrator should look. */
+export type HealthStatus = 'ok' | 'degraded' | 'down';
+
+/** What callers are told. Strangers get the status alone. */
+export interface Health {
+  readonly status: HealthStatus;
+  /** Mail that waits or is being sent; how long the oldest has waited. */
+  readonly queue: { readonly length: number; readonly oldestSeconds: number };
+  readonly failed: number;
+  readonly held: number;
+  readonly delivery: 'on' | 'paused';
+  /** Pilot mode: all mail goes to this one address. */
+  readonly redirectAllTo: string | null;
+  /** What is wrong, in words. */
+  readonly problems: readonly string[];
+  /** Whether all unfinished mail was looked at; else the numbers are of the first of it, and there is more. */
+  readonly complete: boolean;
+}
+
+export interface HealthOptions {
+  readonly settings: Settings;
+  readonly store: MessageStore;
+  readonly token: TokenSource;
+}
+
+/** Looks at most this often. */
+const KEPT_MS = 30_000;
+/** Unfinished mail looked at; each is one small read. */
+const MOST_LOOKED_AT = 500;
+const READ_AT_ONCE = 16;
+/** Longest look. What has not answered by then counts as down. */
+const PATIENCE_MS = 10_000;
+/** Mail that waits longer than this is a reason to look. */
+const LONG_SECONDS = 15 * 60;
+
+/** A look at the relay's health that is shared by all who ask. */
+export function createHealth(options: HealthOptions, now: () => number = Date.now): () => Promise<Health> {
+  let kept: { at: number; health: Promise<Health> } | undefined;
+  return () => {
+    if (!kept || now() - kept.at > KEPT_MS) kept = { at: now(), health: look(options, now()) };
+    return kept.health;
+  };
+}
+
+async function look(options: HealthOptions, now: number): Promise<Health> {
+  const { settings, store, token } = options;
+  const problems: string[] = [];
+  const [mail, paused] = await Promise.all([
+    within(countMail(store, now)).catch(() => void problems.push('The mail storage cannot be reached.')),
+    within(store.isPaused()).catch(() => false),
+    within(token.get()).catch(() => void problems.push('No access token for Microsoft Graph can be had.')),
+  ]);
+  const delivery = paused || settings.DELIVERY === 'paused' ? 'paused' : 'on';
+  const redirectAllTo = settings.REDIRECT_ALL_TO ?? null;
+  if (delivery === 'paused') problems.push('Delivery is paused: mail is accepted and waits.');
+  if (redirectAllTo) problems.push(`Pilot mode: all mail goes to ${redirectAllTo} instead of its recipients.`);
+  if (!mail)
+    return {
+      status: 'down',
+      queue: { length: 0, oldestSeconds: 0 },
+      failed: 0,
+      held: 0,
+      delivery,
+      redirectAllTo,
+      problems,
+      complete: false,
+    };
+  if (mail.oldestSeconds > LONG_SECONDS)
+    problems.push(`The oldest mail has waited for ${Math.round(mail.oldestSeconds / 60)} minutes.`);
+  if (mail.held > 0) problems.push(`${mail.held} mails are held for a person to decide.`);
+  const { length, oldestSeconds, failed, held, complete } = mail;
+  const status = problems.length > 0 ? 'degraded' : 'ok';
+  return { status, queue: { length, oldestSeconds }, failed, held, delivery, redirectAllTo, problems, complete };
+}
+
+interface MailCount {
+  readonly length: number;
+  readonly oldestSeconds: number;
+  readonly failed: number;
+  readonly held: number;
+  readonly complete: boolean;
+}
+
+async function countMail(store: MessageStore, now: number): Promise<MailCount> {
+  const count = { accepted: 0, sending: 0, sent: 0, failed: 0, held: 0 };
+  let oldest = now;
+  let complete = true;
+  const keys: MessageKey[] = [];
+  for await (const { caller, id } of store.listBodies()) {
+    if (!isMessageId(id)) continue;
+    complete = keys.length < MOST_LOOKED_AT;
+    if (!complete) break;
+    keys.push({ caller, id });
+  }
+  const note = ({ state, acceptedAt }: MessageStateRecord) => {
+    count[state]++;
+    if (state === 'accepted' || state === 'sending') oldest = Math.min(oldest, Date.parse(acceptedAt));
+  };
+  for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
+    const read = await Promise.all(keys.slice(at, at + READ_AT_ONCE).map((key) => store.readState(key)));
+    for (const found of read) if (found) note(found.record);
+  }
+  return {
+    length: count.accepted + count.sending,
+    oldestSeconds: Math.max(0, Math.round((now - oldest) / 1000)),
+    failed: count.failed,
+    held: count.held,
+    complete,
+  };
+}
+
+async function within<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
