@@ -3,8 +3,8 @@ import { replies, type SmtpReply } from '../smtp/replies.ts';
 import type { Access, Speaker } from './access.ts';
 import { headerFields, listedAddresses } from './headerAddresses.ts';
 
-/** A message that has passed more servers than this goes round in a circle (RFC 5321 section 6.3 asks for 100 at most). */
-const MOST_HOPS = 50;
+/** A message that has passed more servers than this goes round in a circle (RFC 5321 section 6.3: at least 100). */
+const MOST_HOPS = 100;
 
 /**
  * The refusal this header earns; undefined when it earns none. The envelope sender proves nothing, and the mailbox
