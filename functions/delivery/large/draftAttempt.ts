@@ -11,7 +11,7 @@ import { coverNote, ORIGINAL_NAME } from './coverNote.ts';
 import type { LargeDeliveryOptions } from './deliverLarge.ts';
 import { createDraftCalls, type DraftCalls } from './draftCalls.ts';
 import { type DraftMessage, draftMessage } from './draftMessage.ts';
-import { type PlannedAttachment, planDraft } from './draftPlan.ts';
+import { type DraftBody, type PlannedAttachment, planDraft } from './draftPlan.ts';
 import { createDraftUpload, type DraftUpload, uploadParts, uploadWhole } from './draftUpload.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { type AttemptEnd, fateOf, sendDraft } from './sendDraft.ts';
@@ -20,6 +20,10 @@ import { openMail, withoutHiddenRecipients } from './storedMail.ts';
 
 /** Longest one attempt may take; the function's own limit is half an hour. */
 const ATTEMPT_LIMIT_MS = 20 * 60_000;
+
+/** Graph answers a creation with the whole draft, in which each character may take six; a longer body is set afterwards. */
+const MAX_BODY_AT_CREATION = 150_000;
+const NO_BODY: DraftBody = { contentType: 'text', content: '' };
 
 export interface Attempt {
   readonly options: LargeDeliveryOptions;
@@ -91,7 +95,8 @@ async function newDraft(making: NewDraft): Promise<AttemptEnd> {
 
   const cleared = await removeLeftovers(calls, claim.current.record);
   if (!cleared.ok) return cleared;
-  const created = await calls.create(message);
+  const bodyLater = JSON.stringify(message.body).length > MAX_BODY_AT_CREATION;
+  const created = await calls.create(bodyLater ? { ...message, body: NO_BODY } : message);
   if (!created.ok) return created;
   const draftId = created.value;
   progress.expect(attachments);
@@ -106,7 +111,8 @@ async function newDraft(making: NewDraft): Promise<AttemptEnd> {
   });
   let uploaded: Step<void> | undefined;
   try {
-    uploaded = await uploadAll(making, planned, upload);
+    uploaded = bodyLater ? await calls.setBody(draftId, message.body) : undefined;
+    if (uploaded?.ok !== false) uploaded = await uploadAll(making, planned, upload);
   } finally {
     // It has not been sent and will not be. Where this fails too, the next attempt finds it by its mark.
     if (!uploaded?.ok) await calls.remove(draftId);

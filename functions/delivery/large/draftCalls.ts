@@ -8,7 +8,7 @@ import type { GraphClient, GraphReply } from '../graphClient.ts';
 import { type GraphOutcome, outcomeOfNoAnswer, outcomeOfSend } from '../graphOutcome.ts';
 import type { CallGate } from './callGate.ts';
 import { type DraftMessage, MARK_ID } from './draftMessage.ts';
-import type { PlannedAttachment } from './draftPlan.ts';
+import type { DraftBody, PlannedAttachment } from './draftPlan.ts';
 import { refusedStep, type Step, unansweredStep } from './step.ts';
 
 /** A draft that has just been made is not always there at once for the next call. */
@@ -19,6 +19,8 @@ export interface DraftCalls {
   create(message: DraftMessage): Promise<Step<string>>;
   /** Ids of the drafts that carry this Message-ID and our mark for this mail. */
   findMarked(messageId: string, mark: string): Promise<Step<string[]>>;
+  /** Gives the draft its body. */
+  setBody(draftId: string, body: DraftBody): Promise<Step<void>>;
   remove(draftId: string): Promise<Step<void>>;
   /** Whether it still is a draft; undefined when there is no message of this id. */
   isDraft(draftId: string): Promise<Step<boolean | undefined>>;
@@ -72,6 +74,13 @@ export function createDraftCalls(graph: GraphClient, mailbox: string, gate: Call
             .get(),
         ({ status, json }) => (status === 200 ? markedDrafts(json, mark) : undefined),
       ),
+
+    setBody: (draftId, body) =>
+      step(
+        pathOf(draftId),
+        (request) => request.patch({ body }),
+        ({ status }) => (status === 200 ? true : undefined),
+      ).then(withoutValue),
 
     remove: (draftId) =>
       step(

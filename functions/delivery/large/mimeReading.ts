@@ -10,7 +10,7 @@ const PIECE_BYTES = 64 * 1024;
 /** How much the thread may be at work, waiting not counted: 150 MB take about 4 s. */
 const WORK_LIMIT_MS = 60_000;
 const LOOK_EVERY_MS = 500;
-const HEAP_LIMIT_MB = { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 4, stackSizeMb: 4 };
+const HEAP_LIMIT_MB = 160;
 
 /**
  * - 250 attachments are Exchange Online's limit per message; bodies and containers come on top.
@@ -24,6 +24,7 @@ export interface MimeReadingOptions {
   readonly limits?: MimeLimits;
   /** Milliseconds of work after which the thread is given up. */
   readonly workLimitMs?: number;
+  readonly heapLimitMb?: number;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function* readMime(
   options: MimeReadingOptions,
 ): AsyncGenerator<MimeEvent, void> {
   const { bytes, limits = MIME_LIMITS, workLimitMs = WORK_LIMIT_MS } = options;
-  const worker = startThread({ bytes, limits });
+  const worker = startThread({ bytes, limits }, options.heapLimitMb ?? HEAP_LIMIT_MB);
   const arrived: FromThread[] = [];
   let wake = () => {};
   let broken: { error: unknown } | undefined;
@@ -90,11 +91,11 @@ export async function* readMime(
 }
 
 /** The thread, from the source or from the file that the build puts beside the bundle. */
-function startThread(task: ThreadTask): Worker {
+function startThread(task: ThreadTask, heapLimitMb: number): Worker {
   const file = import.meta.url.endsWith('.ts') ? './mimeThread.ts' : './mimeThread.cjs';
   return new Worker(new URL(file, import.meta.url), {
     workerData: task,
-    resourceLimits: HEAP_LIMIT_MB,
+    resourceLimits: { maxOldGenerationSizeMb: heapLimitMb, maxYoungGenerationSizeMb: 4, stackSizeMb: 4 },
     // Nothing of the process's settings, secrets among them, is the thread's business.
     env: {},
     argv: [],

@@ -7,7 +7,7 @@ import { GraphError } from './graphError.ts';
 import { shownId } from './itemIds.ts';
 import type { MailItem } from './mailItem.ts';
 
-/** Shown only when asked for with $select. */
+/** Shown only when asked for. */
 const ON_REQUEST = new Set(['internetMessageHeaders', 'singleValueExtendedProperties']);
 
 /** A message, with the properties that `$select` names, or all. */
@@ -52,7 +52,18 @@ export function itemView(item: MailItem, call: GraphCall): Record<string, unknow
   const names = selected
     ? ['id', ...selected.map((name) => propertyName(name, properties))]
     : Object.keys(properties).filter((name) => !ON_REQUEST.has(name));
-  return Object.fromEntries(names.map((name) => [name, properties[name]]));
+  return { ...Object.fromEntries(names.map((name) => [name, properties[name]])), ...expanded(item, call) };
+}
+
+/** Extended properties are shown by `$expand`, which names the one that is wanted. */
+function expanded({ message }: MailItem, call: GraphCall): Record<string, unknown> {
+  const text = call.query.get('$expand');
+  if (text === null) return {};
+  const wanted = /^singleValueExtendedProperties\(\$filter=id eq '([^']+)'\)$/i.exec(text)?.[1];
+  if (wanted === undefined)
+    throw new GraphError('BadRequest', `The sandbox expands singleValueExtendedProperties($filter=id eq '…') only.`);
+  const found = message.extendedProperties.filter(({ id }) => id === wanted);
+  return found.length > 0 ? { singleValueExtendedProperties: found } : {};
 }
 
 /** A file attachment without its content. */
