@@ -37,7 +37,10 @@ export const callersSchema = z.record(
   callerSchema,
 );
 
-export interface Caller extends z.infer<typeof callerSchema> {
+/** What one caller may do. */
+export type CallerRules = z.infer<typeof callerSchema>;
+
+export interface Caller extends CallerRules {
   readonly name: string;
 }
 
