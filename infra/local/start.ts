@@ -31,16 +31,18 @@ function build(): void {
 
 async function run(relay: ReturnType<typeof createRelay>): Promise<void> {
   let asked = false;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      if (asked) {
-        relay.kill();
-        process.exit(1);
-      }
-      asked = true;
-      terminal('Stopping; Ctrl+C again to stop at once.');
-      relay.stop().then(() => process.exit(0), fail);
-    });
+  const stop = () => {
+    if (asked) {
+      relay.kill();
+      process.exit(1);
+    }
+    asked = true;
+    terminal('Stopping; Ctrl+C again to stop at once.');
+    relay.stop().then(() => process.exit(0), fail);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  // A program that starts the relay with a channel to it, a test for one, takes it along when it dies.
+  process.once('disconnect', stop);
   try {
     process.stdout.write(`${await relay.start()}\n`);
   } catch (error) {

@@ -102,13 +102,14 @@ function launch(flags: readonly string[], env: Readonly<Record<string, string>>)
   const child = spawn(process.execPath, [START, ...flags], {
     // The bundles are built once, before the tests.
     env: { ...inherited, LOCAL_BUILD: 'done', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel ends the relay should the test be ended in the middle.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const output = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout!.setEncoding('utf8').on('data', (text) => {
     output.stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
     output.stderr += text;
   });
   const ended = once(child, 'exit').then(([code, signal]): Ending => ({ code, signal, ...output }));
