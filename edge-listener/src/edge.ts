@@ -20,6 +20,7 @@ import { createRateLimit } from './policy/rateLimit.ts';
 import { createConnectionCount } from './smtp/connectionCount.ts';
 import { createRepeats } from './smtp/repeats.ts';
 import { createSmtpListener, type SharedParts, type SmtpListener } from './smtp/smtpListener.ts';
+import { certificateEnd } from './smtp/tlsMaterial.ts';
 import { type DiskSpool, openDiskSpool } from './spool/diskSpool.ts';
 import { createSteadyClock } from './steadyClock.ts';
 import { edgeVersion } from './version.ts';
@@ -114,7 +115,8 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
       const opened = createSmtpListener(listener, shared);
       listeners.push(opened);
       const { address, port } = await opened.listen();
-      listening.push({ address, port, tls });
+      const certificate = tls === 'none' ? undefined : (listener.certificate ?? config.certificate);
+      listening.push({ address, port, tls, ...(certificate && { certificateExpires: certificateEnd(certificate) }) });
       report('edge.listening', { address, port, tls, auth, clients });
     }
     if (config.operations) {

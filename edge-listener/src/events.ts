@@ -48,9 +48,18 @@ export interface EdgeEvents {
 /** Says that something happened. */
 export type Report = <Name extends keyof EdgeEvents>(event: Name, fields: EdgeEvents[Name]) => void;
 
-/** A {@link Report} that writes JSON lines with the time first. */
+/** A {@link Report} that writes JSON lines with the time first. Of addresses in reasons only the domain is shown. */
 export function createJsonReport(write: (line: string) => void): Report {
-  return (event, fields) => write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`);
+  return (event, fields) => {
+    const shown: Record<string, unknown> = { time: new Date().toISOString(), event, ...fields };
+    if (typeof shown.reason === 'string') shown.reason = withoutPeople(shown.reason);
+    write(`${JSON.stringify(shown)}\n`);
+  };
+}
+
+/** The text with the local part of every address taken out. */
+export function withoutPeople(text: string): string {
+  return text.replace(/[^\s<>"',;:()]+@(?=[^\s@])/g, '…@');
 }
 
 /**

@@ -118,19 +118,21 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 
   async function fail(entry: QueuedEntry, attempts: number, code: string, reason: string): Promise<void> {
     victims.delete(entry.id);
-    await settle(entry, { kind: 'failed', attempts, code, reason });
+    if (!(await settle(entry, { kind: 'failed', attempts, code, reason }))) return;
     report('edge.failed', { id: entry.id, attempts, code, reason });
     await reportFailure(entry.id, code, reason).catch((error: unknown) =>
       report('edge.error', { reason: `Message ${entry.id} failed and its sender could not be told: ${error}` }),
     );
   }
 
-  /** A note that cannot be written costs one more attempt after a restart, never a mail. */
-  async function settle(entry: QueuedEntry, settlement: Settlement): Promise<void> {
+  /** False when the spool could not write it down: that costs one more attempt, never a mail. */
+  async function settle(entry: QueuedEntry, settlement: Settlement): Promise<boolean> {
     try {
       await spool.settle(entry, settlement);
+      return true;
     } catch (error) {
       report('edge.spoolError', { reason: `Message ${entry.id}, ${settlement.kind}: ${String(error)}` });
+      return false;
     }
   }
 

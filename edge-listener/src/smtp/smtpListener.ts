@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { createClientNetworks } from '../config/clientNetworks.ts';
 import type { EdgeConfig, ListenerConfig } from '../config/configSchema.ts';
-import type { Report } from '../events.ts';
+import { type Report, withoutPeople } from '../events.ts';
 import type { Inventory } from '../inventory.ts';
 import { createAccess } from '../policy/access.ts';
 import type { createAuthBans } from '../policy/authBans.ts';
@@ -54,7 +54,7 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
   function refuse(session: SMTPServerSession, { code, text }: SmtpReply, cause?: unknown): SmtpRefusal {
     const address = session.remoteAddress;
     report('edge.rejected', { address, code, reason: text });
-    inventory.rejected(address, `${code} ${text}`);
+    inventory.rejected(address, withoutPeople(`${code} ${text}`));
     if (cause) report('edge.spoolError', { reason: String(cause) });
     return new SmtpRefusal({ code, text }, { cause });
   }

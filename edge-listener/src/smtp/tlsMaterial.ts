@@ -27,6 +27,11 @@ export function tlsOptionsOf(listener: ListenerConfig, certificate: CertificateC
   return { ...material, minVersion: 'TLSv1', ciphers: 'DEFAULT:@SECLEVEL=0', dhparam: 'auto' };
 }
 
+/** When the certificate ends, ISO 8601. */
+export function certificateEnd({ certificateFile }: CertificateConfig): string {
+  return new Date(new X509Certificate(readFileSync(certificateFile)).validTo).toISOString();
+}
+
 /** Calls `use` with new options whenever the files have changed; returns how to stop. */
 export function watchCertificate(
   listener: ListenerConfig,
@@ -39,9 +44,7 @@ export function watchCertificate(
 
   function warn(): void {
     if (performance.now() - warnedAt < DAY) return;
-    const days = Math.floor(
-      (Date.parse(new X509Certificate(readFileSync(certificate.certificateFile)).validTo) - Date.now()) / DAY,
-    );
+    const days = Math.floor((Date.parse(certificateEnd(certificate)) - Date.now()) / DAY);
     if (days >= WARN_DAYS) return;
     warnedAt = performance.now();
     report('edge.certificateExpiring', { file: certificate.certificateFile, daysLeft: days });

@@ -50,6 +50,9 @@ interface Entry extends QueuedEntry {
 /** A sealed segment with so few messages left is given up at their next retry. */
 const FEW_LEFT = 3;
 
+/** A failed message that could not be put aside is tried again after this, in milliseconds. */
+const TRY_ASIDE_AGAIN_MS = 10 * 60_000;
+
 /** After a restart nothing promised waits longer than this for its next attempt, in milliseconds. */
 const RESTART_SPREAD_MS = 20_000;
 
@@ -172,9 +175,20 @@ export async function openDiskSpool(options: DiskSpoolOptions): Promise<DiskSpoo
 
   async function settle(entry: Entry, settlement: Settlement): Promise<void> {
     if (settlement.kind === 'forwarded') return letGo(entry);
-    if (settlement.kind === 'failed') return fail(entry, settlement.attempts, settlement.code, settlement.reason);
+    if (settlement.kind === 'failed') {
+      try {
+        return await fail(entry, settlement.attempts, settlement.code, settlement.reason);
+      } catch (error) {
+        // It could not be put aside, so it stays in line: the cloud will say the same again.
+        entry.taken = false;
+        entry.due = now() + TRY_ASIDE_AGAIN_MS;
+        queue.add(entry);
+        throw error;
+      }
+    }
     const { attempts, due, firstTriedAt } = settlement;
-    if (isShared(entry.file) && entry.file.sealed && entry.file.live <= FEW_LEFT) await moveOut(entry);
+    if (isShared(entry.file) && entry.file.sealed && entry.file.live <= FEW_LEFT)
+      await moveOut(entry).catch(() => undefined); // no room to move: it stays where it is, as safe as before
     entry.taken = false;
     entry.attempts = attempts;
     entry.due = due;

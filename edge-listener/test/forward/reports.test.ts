@@ -74,6 +74,7 @@ describe('reports', { concurrency: 4 }, () => {
       assert.match(body.instance ?? '', /^[0-9a-f-]{36}$/);
       assert.deepEqual(body.listeners, [{ address: '127.0.0.1', port: edge.port, tls: 'none' }]);
       assert.equal(body.devices[0]?.accepted, 1);
+      assert.equal(edge.seen('edge.heartbeatFailed').length, 0);
       await until('the limit is lowered', () => edge.seen('edge.messageLimit').length === 1);
       assert.match((await sendMail(edge.port, { data: `${'x'.repeat(6000)}\r\n` })).text, /^552 5\.3\.4 /);
 
@@ -91,4 +92,12 @@ describe('reports', { concurrency: 4 }, () => {
       assert.match(text, /^edge_spool_messages 0$/m);
     },
   );
+
+  withEdge('another edge of the same name is said once, and mail still flows', {}, async (edge, relay) => {
+    relay.heartbeatAnswer = { status: 409, body: { detail: 'taken' } };
+    await until('it is said', () => edge.seen('edge.heartbeatFailed').length === 1);
+    assert.match(String(edge.seen('edge.heartbeatFailed')[0]!.fields.reason), /^HTTP 409/);
+    await sendMail(edge.port);
+    await until('mail flows', () => relay.taken.length === 1);
+  });
 });
