@@ -1,0 +1,81 @@
+// The examples of docs/api.md, run as they stand there, each with its own language and nothing else.
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { syntaxProblems } from '../../../infra/test/grammar.ts';
+import { caller, eventually, sandbox } from './requests.ts';
+import { LOCAL_KEY, type RunningRelay, startRelay } from './runningRelay.ts';
+
+/** How each example is run, by the heading over it. PowerShell has a test of its own. */
+const PROGRAMS: Record<string, { file: string; command: string; args: readonly string[] }> = {
+  curl: { file: 'send.sh', command: 'bash', args: ['send.sh'] },
+  Python: { file: 'send.py', command: 'python3', args: ['send.py'] },
+  PHP: { file: 'send.php', command: 'php', args: ['send.php'] },
+  Java: { file: 'Send.java', command: 'java', args: ['Send.java'] },
+  'C#': { file: 'send.cs', command: 'dotnet', args: ['run', 'send.cs'] },
+};
+
+const text = await readFile(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+const examples = new Map(
+  [...text.matchAll(/^### (.+)\n\n```\w+\n([\s\S]*?)^```$/gm)].map(([, heading, code]) => [heading!, code!]),
+);
+
+let relay: RunningRelay;
+let directory: string;
+before(async () => {
+  relay = await startRelay();
+  directory = await mkdtemp(join(tmpdir(), 'relay-examples-'));
+});
+after(async () => {
+  await relay?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const env = (key: string) => ({
+  ...process.env,
+  RELAY_URL: relay.url,
+  RELAY_KEY: key,
+  DOTNET_CLI_TELEMETRY_OPTOUT: '1',
+  DOTNET_NOLOGO: '1',
+});
+
+test('there is an example for every language that is promised', () => {
+  assert.deepEqual([...examples.keys()], ['curl', 'Python', 'C#', 'PowerShell', 'PHP', 'Java']);
+});
+
+// Languages that are not installed are left out, except in CI, which installs all but dotnet. Compiling C# takes half a
+// minute: only CI does it.
+const required = ['curl', 'Python', ...(process.env.CI ? ['PHP', 'Java'] : [])];
+const installed = ([name, { command }]: [string, { command: string }]) =>
+  required.includes(name) || ((process.env.CI || name !== 'C#') && spawnSync(command, ['--version']).status === 0);
+for (const [name, { file, command, args }] of Object.entries(PROGRAMS).filter(installed))
+  test(`the ${name} example sends a mail, and says so when it may not`, { timeout: 120_000 }, async () => {
+    await writeFile(join(directory, file), examples.get(name)!);
+    const run = (key: string) =>
+      promisify(execFile)(command, args, { cwd: directory, env: env(key), timeout: 100_000 });
+    const { stdout } = await run(LOCAL_KEY);
+    const id = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(stdout)?.[0];
+    assert.ok(id, stdout);
+    await caller(relay).until(id, 'sent');
+    const mail = await eventually('the mail is in the inbox', async () =>
+      (await sandbox(relay).messages()).find(({ messageId }) => messageId.includes(id)),
+    );
+    assert.deepEqual(mail.to, ['bob@contoso.com']);
+    assert.deepEqual(
+      mail.attachments.map(({ name, bytes }) => [name, bytes]),
+      [['report.txt', 'All is well.'.length]],
+    );
+    await assert.rejects(run('wrong-key'), (error: { stdout?: string; stderr?: string }) =>
+      `${error.stdout}${error.stderr}`.includes('No caller has this key'),
+    );
+  });
+
+test('the PowerShell example can be read by the grammar of PowerShell', async () => {
+  const file = join(directory, 'send.ps1');
+  await writeFile(file, examples.get('PowerShell')!);
+  assert.deepEqual(await syntaxProblems('powershell', [file]), []);
+});
