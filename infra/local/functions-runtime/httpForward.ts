@@ -44,7 +44,8 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
       inner.on('error', () => resolve(false));
       inner.once('close', () => resolve(false));
       inner.once('response', (from) => {
-        const { 'x-ms-invocation-id': ___, ...answerHeaders } = from.headers;
+        // `connection` and `keep-alive` are about the connection between the library and us, not the caller's.
+        const { 'x-ms-invocation-id': ___, connection: ____, 'keep-alive': _____, ...answerHeaders } = from.headers;
         response.writeHead(from.statusCode ?? 500, answerHeaders);
         pipeline(from, response).then(
           () => resolve(true),
