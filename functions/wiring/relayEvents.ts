@@ -167,7 +167,7 @@ function pages<T>(entries: readonly T[]): T[][] {
 }
 
 /** Reasons and errors come from outside and quote addresses, encoded ones of URLs too. */
-const QUOTED_ADDRESS = /[\p{L}\p{N}_.!#$&'*+=?^`{|}~-]{1,64}(?:@|%40)[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+/gu;
+const QUOTED_ADDRESS = /[\p{L}\p{N}_.!#$&*+=?^`{|}~-]{1,64}(?:@|%40)[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+/gu;
 
 function withoutAddresses(attributes: EventAttributes, privacy: Settings['ADDRESS_PRIVACY']): EventAttributes {
   if (privacy === 'full') return attributes;
