@@ -8,7 +8,10 @@ import { replies, type SmtpReply } from './replies.ts';
 
 const ENHANCED_STATUS = /^[245]\.\d{1,3}\.\d{1,3} /;
 /** Commands on one connection without a message being taken: more are a flood. */
-const MOST_COMMANDS = 3000;
+const MOST_COMMANDS = 1500;
+/** Beyond so many of them, each has to wait, in milliseconds. */
+const FAST_COMMANDS = 600;
+const SLOW_COMMAND_MS = 10;
 /** A device that gives no name, or none that can be used, is known by this. */
 const NO_NAME = 'unknown';
 
@@ -58,7 +61,14 @@ export class EdgeConnection extends SMTPConnection {
       this.hostNameAppearsAs = NO_NAME;
       this.session.hostNameAppearsAs = NO_NAME;
     }
-    super._onCommand(command, callback);
+    if (this.#commands <= FAST_COMMANDS) {
+      super._onCommand(command, callback);
+      return;
+    }
+    // No further line is read meanwhile: one that only makes noise takes no time from the others.
+    setTimeout(() => {
+      if (!this._closed && !this._closing) super._onCommand(command, callback);
+    }, SLOW_COMMAND_MS);
   }
 
   /** A text of ours brings its own enhanced status code; the library would put a generic one before it. */

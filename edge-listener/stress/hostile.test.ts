@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { hashPassword } from '../../src/policy/passwordHash.ts';
-import { type FakeRelay, startFakeRelay } from '../support/fakeRelay.ts';
-import { runEdge, type TestEdge, temporaryDirectory } from '../support/runEdge.ts';
-import { sendMail } from '../support/smtpClient.ts';
-import { writeCertificate } from '../support/testCertificate.ts';
+import { hashPassword } from '../src/policy/passwordHash.ts';
+import { type FakeRelay, startFakeRelay } from '../test/support/fakeRelay.ts';
+import { runEdge, type TestEdge, temporaryDirectory } from '../test/support/runEdge.ts';
+import { sendMail } from '../test/support/smtpClient.ts';
+import { writeCertificate } from '../test/support/testCertificate.ts';
 
 const directory = temporaryDirectory();
 let relay: FakeRelay;
@@ -70,11 +70,11 @@ const attacks: Record<string, (socket: net.Socket) => void> = {
   },
   'names 100,000 recipients': (socket) => {
     socket.write(hello);
-    every(100, socket, () => socket.write('RCPT TO:<a@b.example>\r\n'.repeat(1000)));
+    every(300, socket, () => socket.write('RCPT TO:<a@b.example>\r\n'.repeat(1000)));
   },
   'sends too much': (socket) => {
     socket.write(`${hello}DATA\r\n`);
-    every(50, socket, () => socket.write('x'.repeat(100_000)));
+    every(250, socket, () => socket.write('x'.repeat(100_000)));
   },
   'speaks garbage for TLS': (socket) =>
     socket.write(Buffer.from(Array.from({ length: 500 }, (_, i) => (i === 0 ? 0x16 : i % 256)))),
@@ -82,7 +82,7 @@ const attacks: Record<string, (socket: net.Socket) => void> = {
     socket.write('EHLO x\r\nSTARTTLS\r\n');
     every(100, socket, () => socket.write(Buffer.alloc(300, 0x17)));
   },
-  'sends a line without end': (socket) => every(50, socket, () => socket.write('A'.repeat(1000))),
+  'sends a line without end': (socket) => every(100, socket, () => socket.write('A'.repeat(1000))),
   'connects and says nothing': () => undefined,
 };
 
