@@ -144,7 +144,7 @@ async function planMail({ options, claim, open }: Attempt): Promise<PlannedMail 
       );
     const header = readHeaderBlock(rewriteHeader(mail.block, facts), true)!;
     const draft = { header, messageId: draftMessageId(record), mark: markOf(record) };
-    const plan = await planDraft(mail.block, mail.all);
+    const plan = await planDraft(mail.block, mail.forParser);
     if (plan.kind === 'draft')
       return { message: draftMessage(draft, plan.body), attachments: plan.attachments, whole: false };
     events.unrewritable(record, plan.kind, settings.UNREWRITABLE);
@@ -175,7 +175,7 @@ async function uploadAll({ open }: Attempt, planned: PlannedMail, upload: DraftU
   try {
     const [first] = planned.attachments;
     if (planned.whole) return await uploadWhole(upload, first!, withoutHiddenRecipients(mail).bytes);
-    return first ? await uploadParts(upload, planned.attachments, mail.all) : { ok: true, value: undefined };
+    return first ? await uploadParts(upload, planned.attachments, mail.forParser) : { ok: true, value: undefined };
   } finally {
     mail.close();
   }

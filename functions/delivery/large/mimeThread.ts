@@ -24,10 +24,19 @@ port.on('message', (message: ToThread) => {
   else answered?.(message);
 });
 
+/** A node of the tree that the parser builds; it shows none of it but what is here. */
+interface ParsedNode {
+  /** Raw header lines, folds included, one character per byte. */
+  readonly headerLines?: readonly { readonly key: string; readonly line: string }[];
+  readonly contentType?: string | false;
+  readonly children?: readonly ParsedNode[];
+}
+
 /** A parser that keeps a plain text which stands beside html, instead of dropping it. */
 class PartParser extends MailParser {
-  /** Raw lines of the header of the part that is being read; the parser shows them for the root only. */
-  declare curnode?: { readonly headerLines?: readonly { readonly key: string; readonly line: string }[] };
+  /** The part that is being read, and the message. */
+  declare curnode?: ParsedNode;
+  declare tree?: ParsedNode;
 
   override textToHtml(text: string): string {
     const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -39,6 +48,17 @@ class PartParser extends MailParser {
     const lines = this.curnode?.headerLines ?? [];
     return lines.filter(({ key }) => key === 'content-disposition' || key === 'content-type').map(({ line }) => line);
   }
+}
+
+/**
+ * Whether the parser dropped something that may be content: a container in which it found no part, or a line in a part's
+ * header that is no field, so that the content may begin there.
+ */
+function losesContent(node: ParsedNode): boolean {
+  const { headerLines = [], contentType, children = [] } = node;
+  if (children.length === 0 && String(contentType).startsWith('multipart/')) return true;
+  const runsOn = node !== parser.tree && headerLines.some(({ line }) => !/^[^\s:]+[ \t]*:/.test(line));
+  return runsOn || children.some(losesContent);
 }
 
 // Everything that costs more than a pass over the bytes is off: the conversions between html and text are where a few
@@ -136,6 +156,7 @@ async function readPart(part: AttachmentStream): Promise<void> {
 async function readParts(): Promise<void> {
   for await (const part of parser as AsyncIterable<AttachmentStream | { type: 'text'; text?: string; html?: string }>) {
     if (part.type === 'attachment') await readPart(part);
+    else if (parser.tree && losesContent(parser.tree)) throw new Error('A part of the message is not well formed.');
     else say({ type: 'body', text: part.text ?? '', html: part.html ?? '' });
   }
 }

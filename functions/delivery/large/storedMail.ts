@@ -7,8 +7,10 @@ export interface OpenMail {
   readonly block: HeaderBlock | undefined;
   /** The bytes that the header was read from, and perhaps more. */
   readonly beginning: Buffer;
-  /** All bytes of the message. May be taken once. */
+  /** All bytes of the message. This or the next may be taken, once. */
   readonly all: AsyncIterable<Buffer>;
+  /** All bytes, with the empty line that ends a header where the message has none: else a parser reads on. */
+  readonly forParser: AsyncIterable<Buffer>;
   /** Lets go of the stream, read or not. */
   close(): void;
 }
@@ -33,7 +35,17 @@ export async function openMail(stored: Readable): Promise<OpenMail> {
       yield next.value;
     }
   }
-  return { block, beginning, all: all(), close: () => void stored.destroy() };
+  async function* forParser(): AsyncGenerator<Buffer> {
+    if (!block || block.separated) return yield* all();
+    yield Buffer.concat([
+      beginning.subarray(0, block.bodyStart),
+      Buffer.from('\r\n'),
+      beginning.subarray(block.bodyStart),
+    ]);
+    beginning = Buffer.alloc(0);
+    yield* all();
+  }
+  return { block, beginning, all: all(), forParser: forParser(), close: () => void stored.destroy() };
 }
 
 /**

@@ -194,6 +194,15 @@ test('the envelope gets the mail, all of it and nobody else; the rest of the hea
   ]);
 });
 
+test('a header that runs into the body ends there, and the body is whole', async (t) => {
+  const relay = await newLargeRelay(t);
+  const text = `This line is no field\r\n${'more of it\r\n'.repeat(90_000)}`;
+  const head = 'From: scan@contoso.com\r\nTo: bob@contoso.com\r\nSubject: x\r\n';
+  const mail = await relay.accept(Buffer.from(head + text), { asDraft: true });
+  await relay.deliver(mail);
+  assert.equal((await relay.messages())[0]?.text.replaceAll('\n', '\r\n'), text);
+});
+
 test('in pilot mode a large mail goes to one address, and says who would have got it', async (t) => {
   const relay = await newLargeRelay(t, { REDIRECT_ALL_TO: 'pilot@contoso.com' });
   const mail = await relay.accept(scan(3_100_000));

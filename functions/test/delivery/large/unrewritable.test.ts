@@ -78,6 +78,26 @@ const KINDS: readonly (readonly [string, string, SamplePart])[] = [
     container('multipart/mixed', [textPart('see below\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend\r\n'), BIG]),
   ],
   [
+    'an attachment whose header runs into its content',
+    'unreadable',
+    container('multipart/mixed', [
+      BIG,
+      {
+        header: [
+          'Content-Type: application/zip',
+          'Content-Transfer-Encoding: base64',
+          'N3q8ryccAAQFn0NaGrkKAAAAAACSAAAA',
+        ],
+        body: '',
+      },
+    ]),
+  ],
+  [
+    'a container without a part',
+    'unreadable',
+    { header: ['Content-Type: multipart/mixed; boundary=b'], body: textPart('Where is the boundary?').body + BIG.body },
+  ],
+  [
     '251 attachments',
     'attachments',
     container('multipart/mixed', [...Array.from({ length: 250 }, () => signature('image/png')), BIG]),
