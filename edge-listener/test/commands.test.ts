@@ -56,7 +56,8 @@ function run(args: string[], environment: Record<string, string> = { RELAY_KEY: 
     err: () => err,
     exit,
     async port() {
-      await until(`the edge listens (${err})`, () => out.includes('edge.ready'), 15_000);
+      await until('the edge listens, or ends', () => out.includes('edge.ready') || child.exitCode !== null, 15_000);
+      assert.equal(child.exitCode, null, err);
       const line = out.split('\n').find((text) => text.includes('edge.listening'))!;
       return (JSON.parse(line) as { port: number }).port;
     },
@@ -229,6 +230,30 @@ test('the function app is reached through the proxy of the environment', async (
   assert.equal(tunnels.length, before);
   front.close();
   proxy.close();
+});
+
+test('a managed identity gives the token, and no key is needed', async () => {
+  const asked: string[] = [];
+  const identity = http.createServer((request, response) => {
+    asked.push(request.url!);
+    const expires = String(Math.floor(Date.now() / 1000) + 3600);
+    const token = { access_token: 'test-key', expires_on: expires, resource: 'api://relay', token_type: 'Bearer' };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token));
+  });
+  await new Promise<void>((resolve) => identity.listen(0, '127.0.0.1', resolve));
+  const { port } = identity.address() as net.AddressInfo;
+  const entra = { managedIdentity: true, scope: 'api://relay/.default' };
+  const file = config('entra', { ...working('entra'), relay: { url: relay.url, entra } });
+  const environment = { IDENTITY_ENDPOINT: `http://127.0.0.1:${port}/token`, IDENTITY_HEADER: 'secret' };
+  const edge = run(['start', '--config', file], environment);
+  const count = relay.taken.length;
+  for (let i = 0; i < 3; i++) assert.equal((await sendMail(await edge.port())).code, 250);
+  await until(`the mails arrive (${edge.out()})`, () => relay.taken.length === count + 3, 20_000);
+  assert.equal(asked.length, 1, 'one token serves many requests');
+  assert.match(asked[0]!, /resource=api/);
+  edge.child.kill('SIGTERM');
+  assert.equal(await edge.exit, 0);
+  identity.close();
 });
 
 test('a second edge on the same spool is refused', async () => {

@@ -10,7 +10,10 @@ export type ConfigReading =
   | { readonly ok: true; readonly config: EdgeConfig; readonly relayKey: string }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** Reads `file`; paths in it are taken relative to its directory, secrets from `environment`, which commands that do not talk to the relay can do without. */
+/**
+ * Reads `file`; paths in it are taken relative to its directory, secrets from `environment`. A key is not needed by
+ * commands that do not talk to the relay, nor with Microsoft Entra.
+ */
 export function readConfig(file: string, environment: NodeJS.ProcessEnv, { withoutKey = false } = {}): ConfigReading {
   let text: string;
   try {
@@ -29,7 +32,7 @@ export function readConfig(file: string, environment: NodeJS.ProcessEnv, { witho
   const config = parsed.data;
   const relayKey = environment[config.relay.keyVariable]?.trim() ?? '';
   const problems =
-    relayKey || withoutKey
+    relayKey || withoutKey || config.relay.entra
       ? []
       : [`environment variable ${config.relay.keyVariable}: expected the key of this edge; got nothing`];
   if (relayKey && /[^\x21-\x7e]/.test(relayKey))
