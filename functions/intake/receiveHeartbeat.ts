@@ -19,23 +19,24 @@ export interface HeartbeatOptions {
 /** An edge that was silent this long may be replaced by another under its name. */
 const SILENT_MS = 15 * 60_000;
 
-const text = z.string().max(1000);
+/** A text that is cut where it is too long: a heartbeat is not lost for a long word. */
+const text = (most: number) => z.string().transform((value) => value.slice(0, most));
 const count = z.number().min(0);
 
 /** Fields that are not known are dropped: a newer edge may say more. */
 export const heartbeatSchema = z.object({
   v: z.literal(1),
-  version: z.string().max(100),
+  version: text(100),
   instance: z.guid().optional(),
   uptimeSeconds: count,
   spool: z.object({ count, bytes: count, oldestSeconds: count }),
-  lastError: text.nullable(),
+  lastError: text(1000).nullable(),
   listeners: z
     .array(
       z.object({
-        address: z.string().max(100),
+        address: text(100),
         port: z.int().min(0).max(65535),
-        tls: z.string().max(50),
+        tls: text(50),
         certificateExpires: z.iso.datetime({ offset: true }).optional(),
       }),
     )
@@ -43,13 +44,13 @@ export const heartbeatSchema = z.object({
   devices: z
     .array(
       z.object({
-        address: z.string().max(100),
+        address: text(100),
         accepted: count,
         rejected: count,
         bytes: count,
-        lastSeen: z.string().max(50),
-        tls: z.string().max(100),
-        user: z.string().max(255),
+        lastSeen: text(50),
+        tls: text(100),
+        user: text(255),
       }),
     )
     .max(5000),

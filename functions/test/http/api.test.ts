@@ -352,3 +352,32 @@ test('health tells callers how the relay is, and strangers only whether it is', 
   for (const authorization of [undefined, 'Bearer wrong'])
     assert.deepEqual((await as().request('GET', '/api/health', { authorization })).json, { status: 'ok' });
 });
+
+test('of many small posts at a time none goes without an answer, and each mail arrives once', async () => {
+  const [count, parallel] = [300, 30];
+  const ids: string[] = [];
+  let next = 0;
+  const before = (await graph.messages()).length;
+  const client = async () => {
+    while (next < count) {
+      const n = next++;
+      const mail = { from: `many-${n % 20}@contoso.com`, to: 'bob@contoso.com', subject: `Many ${n}` };
+      const { status, json } = await postJson(mail);
+      assert.equal(status, 202);
+      ids.push(json.id);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, client));
+  assert.equal(new Set(ids).size, count);
+  const subjects = await eventually(
+    'all have arrived',
+    async () => {
+      const all = (await graph.messages()).slice(before).map(({ subject }) => subject);
+      const many = all.filter((subject) => subject.startsWith('Many '));
+      return many.length >= count ? many : undefined;
+    },
+    60_000,
+  );
+  assert.equal(new Set(subjects).size, count);
+  assert.equal(subjects.length, count);
+});

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { encodeEnvelope } from '../../contract/envelope.ts';
 import { newMessageId } from '../../contract/messageId.ts';
@@ -193,6 +194,36 @@ test('a body shorter than its length says is never promised', async () => {
   request.destroy();
   assertProblem(await local.get(id), 404, 'not-found');
   assert.equal((await local.put(id, message)).status, 202);
+});
+
+test('a request with two lengths, or a length and chunks, is refused before anybody can disagree about its end', async () => {
+  const { hostname, port } = new URL(relay.url);
+  const answerTo = (headers: string[]) =>
+    new Promise<string>((resolve) => {
+      const socket = connect(Number(port), hostname, () => {
+        const all = { ...edgeHeaders(Buffer.alloc(0), { 'content-digest': undefined }), host: hostname };
+        const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+        socket.write(`PUT /api/messages/${newMessageId()} HTTP/1.1\r\n${[...lines, ...headers].join('\r\n')}\r\n\r\n`);
+        socket.write('0\r\n\r\nGET /api/health HTTP/1.1\r\nhost: x\r\n\r\n');
+      });
+      let text = '';
+      socket.setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+      socket.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      // The server closes at once, over what it has not read.
+      socket.on('error', () => {}).on('close', () => resolve(text));
+    });
+  for (const headers of [
+    ['content-length: 5', 'transfer-encoding: chunked'],
+    ['content-length: 5', 'content-length: 6'],
+    ['content-length: -1'],
+    ['transfer-encoding: gzip, chunked, x'],
+  ]) {
+    const answer = await answerTo(headers);
+    assert.match(answer, /^HTTP\/1\.1 400 /, `${headers}: ${answer}`);
+    assert.doesNotMatch(answer, /HTTP\/1\.1 200/, 'what followed was not taken for a request');
+  }
 });
 
 test('an envelope header longer than HTTP takes is refused without harm', async () => {
