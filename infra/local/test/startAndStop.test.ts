@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -9,8 +10,12 @@ import { fileURLToPath } from 'node:url';
 import type { ProcessIds } from '../pidFile.ts';
 import { eventually } from './harness/eventually.ts';
 import { eventuallyGone, isAlive } from './harness/processes.ts';
+import { sandboxMessages } from './harness/sandboxClient.ts';
 import { type RunningRelay, runStart, startRelay } from './harness/startRelay.ts';
 import { temporaryDirectory } from './harness/temporaryDirectory.ts';
+
+const ID = '0198b3a4-5c6d-7e8f-9a0b-1c2d3e4f5a6b';
+const authorization = 'Bearer local-dev-key';
 
 let relay: RunningRelay;
 before(async () => {
@@ -32,13 +37,22 @@ async function killAndAwaitNext(pick: (pids: ProcessIds) => number | null | unde
   });
 }
 
-/** Whether the function app, and behind it the storage, answers. */
-async function mailIsAccepted(): Promise<boolean> {
-  const answer = await fetch(`${relay.httpUrl}/api/messages`, {
+function post({ httpUrl }: RunningRelay, id: string): Promise<Response> {
+  return fetch(`${httpUrl}/api/messages`, {
     method: 'POST',
-    headers: { authorization: 'Bearer local-dev-key', 'content-type': 'message/rfc822' },
+    headers: { authorization, 'content-type': 'message/rfc822', 'idempotency-key': id },
     body: 'From: kim@contoso.com\r\nTo: bob@contoso.com\r\nSubject: Is anybody there?\r\n\r\nHello.\r\n',
   });
+}
+
+async function stateOf({ httpUrl }: RunningRelay, id: string): Promise<string> {
+  const answer = await fetch(`${httpUrl}/api/messages/${id}`, { headers: { authorization } });
+  return ((await answer.json()) as { state: string }).state;
+}
+
+/** Whether the function app, and behind it the storage, answers. */
+async function mailIsAccepted(): Promise<boolean> {
+  const answer = await post(relay, randomUUID());
   await answer.arrayBuffer();
   return answer.status === 202;
 }
@@ -156,8 +170,24 @@ test('Ctrl+C on "npm start" ends it all', async () => {
   assert.equal(existsSync(join(data, 'pids.json')), false);
 });
 
-test('a second Ctrl+C ends everything at once', async () => {
-  await using second = await startRelay();
+test('when the supervisor is killed, all else ends within 5 s; the next start finds queue, receipt and inbox', async () => {
+  await using first = await startRelay({ flags: ['--no-edge'] });
+  const posted = await post(first, ID);
+  assert.equal(posted.status, 202);
+  await eventually('it is sent', async () => (await stateOf(first, ID)) === 'sent');
+  const { supervisor, ...children } = first.pids();
+  first.supervisor.kill('SIGKILL');
+  await eventuallyGone(all({ supervisor, ...children }), 5000);
+
+  await using second = await startRelay({ data: first.data });
+  assert.equal(await stateOf(second, ID), 'sent');
+  const inbox = await sandboxMessages(second.inboxUrl);
+  assert.deepEqual(
+    inbox.map(({ subject }) => subject),
+    ['Is anybody there?'],
+  );
+
+  // A second Ctrl+C ends everything at once.
   const pids = all(second.pids());
   second.supervisor.kill('SIGINT');
   await eventually('the stop has begun', () => second.stderr().includes('Stopping; Ctrl+C again to stop at once.'));
