@@ -1,5 +1,5 @@
 // Stands where Application Insights takes telemetry in: keeps every envelope that really leaves the relay's process.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -33,6 +33,8 @@ export interface CaptureServer {
   readonly envelopes: readonly Envelope[];
   /** Everything that came, inflated. */
   readonly requests: readonly { readonly headers: IncomingHttpHeaders; readonly body: string }[];
+  /** Batches that the exporter has put aside because they were refused. */
+  keptForLater(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,10 @@ export async function startCaptureServer(status = 200): Promise<CaptureServer> {
   return {
     envelopes,
     requests,
+    async keptForLater() {
+      const files = await readdir(directory, { recursive: true });
+      return files.filter((name) => name.endsWith('.ai.json')).length;
+    },
     async close() {
       if (!server.listening) return;
       for (const [name, value] of before)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { acceptedState, type MessageStateRecord } from '../../storage/messageState.ts';
 import { createRelayEvents, type EventAttributes } from '../../wiring/relayEvents.ts';
@@ -64,6 +65,14 @@ test('every event of a mail names the operation that the mail came with', () => 
     events.unrewritable(record, 'signed', 'attach');
   });
   for (const { name, traceparent } of all) assert.equal(traceparent, record.traceparent, name);
+});
+
+test('the docs name every event', async () => {
+  const source = await readFile(new URL('../../wiring/relayEvents.ts', import.meta.url), 'utf8');
+  const docs = await readFile(new URL('../../../docs/telemetry.md', import.meta.url), 'utf8');
+  const names = [...source.matchAll(/\bsink\(\s*'([\w.]+)'/g)].map(([, name]) => name);
+  assert.ok(names.length > 10);
+  for (const name of names) assert.ok(docs.includes(`| \`${name}\` |`), `${name}`);
 });
 
 test('a reason of any length and shape is read in no time', () => {
