@@ -1,15 +1,18 @@
 /**
  * Who may upload now. Graph takes 150 MB per app and mailbox in five minutes
  * (https://learn.microsoft.com/graph/throttling-limits); one large mail per mailbox goes up at a time, its bytes
- * reserved before the first of them leaves, and a few mailboxes at once in one process, so that memory stays flat.
+ * reserved before the first of them leaves, and few at once in one process, so that memory stays flat.
  * Nobody waits here: who gets no seat is told when to come back.
  */
 import { addressKey } from '../../mail/addressKey.ts';
 
 const BUDGET_BYTES = 150_000_000;
 const BUDGET_WINDOW_MS = 5 * 60_000;
-/** Large mails that one process works on at a time: each needs a thread, of some 30 MB. */
-const SEATS = 2;
+/**
+ * Large mails that one process works on at a time. Each takes some 60 MB for its thread and its buffers, and a process is to
+ * stay below 250 MB; what is gained by more comes from more processes.
+ */
+const SEATS = 1;
 /** When to look again for a seat that may get free any moment. */
 const BUSY_MS = 5_000;
 
@@ -29,7 +32,7 @@ interface Mailbox {
   readonly spent: { readonly bytes: number; readonly until: number }[];
 }
 
-export function createLargeMailSeats(now: () => number = Date.now): LargeMailSeats {
+export function createLargeMailSeats(now: () => number = Date.now, seats = SEATS): LargeMailSeats {
   const mailboxes = new Map<string, Mailbox>();
   let taken = 0;
 
@@ -45,7 +48,7 @@ export function createLargeMailSeats(now: () => number = Date.now): LargeMailSea
       forgetOld();
       const key = addressKey(name);
       const mailbox = mailboxes.get(key) ?? { busy: false, spent: [] };
-      if (taken >= SEATS || mailbox.busy) return { comeBackInMs: BUSY_MS };
+      if (taken >= seats || mailbox.busy) return { comeBackInMs: BUSY_MS };
       // A mail larger than the whole budget goes when nothing else has been spent.
       let excess =
         mailbox.spent.reduce((sum, entry) => sum + entry.bytes, 0) + Math.min(bytes, BUDGET_BYTES) - BUDGET_BYTES;

@@ -75,7 +75,7 @@ test('without large mail the limit is what fits into one request', () => {
 
 test('one large mail per mailbox goes at a time, a few mailboxes at once, and 150 MB in five minutes', () => {
   let now = 0;
-  const seats = createLargeMailSeats(() => now);
+  const seats = createLargeMailSeats(() => now, 2);
   const take = (mailbox: string, bytes: number) => {
     const seat = seats.take(mailbox, bytes);
     return 'leave' in seat ? seat : undefined;
