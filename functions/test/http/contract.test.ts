@@ -131,6 +131,7 @@ test('every operation of a caller: no credential, none that can be checked now, 
     check(id, await call({ authorization: undefined }), '401 unauthorized');
     check(id, await call(unchecked), '503 unavailable');
   }
+  check('reportHealth', await caller(relay).request('GET', '/api/health', unchecked), '200');
   entraAnswers = true;
   const powerless = { authorization: `Bearer ${await aToken({ roles: [] })}` };
   for (const [id, call] of Object.entries(OPERATIONS)) check(id, await call(powerless), '403 forbidden');
