@@ -63,7 +63,7 @@ export function decodeEnvelope(header: string): EnvelopeReading {
   if (typeof from !== 'string') return broken('x-relay-envelope.from is not a string ("" is the null sender).');
   if (!Array.isArray(to) || to.some((address) => typeof address !== 'string'))
     return broken('x-relay-envelope.to is not an array of strings.');
-  if (receivedAt !== undefined && (typeof receivedAt !== 'string' || Number.isNaN(Date.parse(receivedAt))))
+  if (receivedAt !== undefined && (typeof receivedAt !== 'string' || !isIsoTime(receivedAt)))
     return broken('x-relay-envelope.receivedAt is not an ISO 8601 time.');
   if (edge !== undefined && typeof edge !== 'string') return broken('x-relay-envelope.edge is not a string.');
   if (client !== undefined && (typeof client !== 'object' || client === null))
@@ -90,6 +90,13 @@ export function decodeEnvelope(header: string): EnvelopeReading {
       client: readClient(client as Record<string, unknown> | undefined),
     },
   };
+}
+
+/** Years of four digits only: the others have a form of their own that few readers know. */
+function isIsoTime(text: string): boolean {
+  return (
+    /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text)) && /^\d{4}-/.test(new Date(text).toISOString())
+  );
 }
 
 function readClient(client: Record<string, unknown> | undefined): EnvelopeClient {

@@ -10,6 +10,7 @@
  *
  * Nothing else changes, and never the body.
  */
+import { addressProblem } from '../contract/mailAddress.ts';
 import { addressKey } from '../mail/addressKey.ts';
 import { type AddressEntry, readAddressList } from '../mail/addressList.ts';
 import { entriesOf, type SenderChoice } from '../mail/chooseSender.ts';
@@ -44,7 +45,9 @@ export function rewriteHeader(block: HeaderBlock, facts: MailFacts): Buffer {
   remove(...fieldsNamed(block, 'bcc'), ...fieldsNamed(block, 'resent-bcc'), ...fieldsNamed(block, ''));
 
   const added: string[] = [];
-  const has = (name: string) => block.fields.some((field) => field.name === name);
+  // A field without a value says nothing, and Exchange makes up its own.
+  const has = (name: string) => fieldsNamed(block, name).some((field) => fieldValue(field) !== '');
+  for (const name of ['date', 'message-id']) if (!has(name)) remove(...fieldsNamed(block, name));
   const hidden = [...wanted].filter(([key]) => !shown.has(key)).map(([, address]) => address);
   if (hidden.length > 0) added.push(`Bcc: ${hidden.join(',\r\n ')}\r\n`);
 
@@ -80,13 +83,15 @@ function keepRecipients(
 ): string {
   const lists = [field, ...others].map((each) => readAddressList(each.raw.slice(each.raw.indexOf(':') + 1)));
   const entries = lists.flatMap((list) => list?.entries ?? []);
-  const kept = entries.filter(({ address }) => address !== undefined && wanted.has(addressKey(address)));
+  const kept = entries.filter(
+    ({ address }) => address !== undefined && addressProblem(address) === undefined && wanted.has(addressKey(address)),
+  );
   for (const { address } of kept) shown.add(addressKey(address!));
   if (kept.length === 0) return '';
   const untouched = kept.length === entries.length && others.length === 0 && !lists[0]!.irregular;
-  if (untouched && kept.every(({ nameHoldsAddress }) => !nameHoldsAddress)) return field.raw;
+  if (untouched && kept.every(({ doubtful }) => !doubtful)) return field.raw;
   const name = field.raw.slice(0, field.raw.indexOf(':')).trimEnd();
-  return `${name}: ${kept.map((entry) => (entry.nameHoldsAddress ? `<${entry.address}>` : entry.text)).join(',\r\n ')}\r\n`;
+  return `${name}: ${kept.map((entry) => (entry.doubtful ? `<${entry.address}>` : entry.text)).join(',\r\n ')}\r\n`;
 }
 
 /** What From has to become, or undefined when it may stay as it is. */
@@ -97,14 +102,14 @@ function rewriteFrom(block: HeaderBlock, sender: SenderChoice): { value: string;
   const original = entries.find(({ address }) => address === sender.address);
   if (!original) return { value: `<${sender.from}>` };
   const replacedByRule = addressKey(sender.from) !== addressKey(sender.address);
-  const plain = fields.length === 1 && entries.length === 1 && !lists[0]!.irregular && !original.nameHoldsAddress;
+  const plain = fields.length === 1 && entries.length === 1 && !lists[0]!.irregular && !original.doubtful;
   if (plain && !replacedByRule) return undefined;
   const value = named(original, sender.from);
   return replacedByRule ? { value, replyTo: named(original, sender.address) } : { value };
 }
 
 function named(entry: AddressEntry, address: string): string {
-  return entry.displayName && !entry.nameHoldsAddress ? `${entry.displayName} <${address}>` : `<${address}>`;
+  return entry.displayName && !entry.doubtful ? `${entry.displayName} <${address}>` : `<${address}>`;
 }
 
 function ended(raw: string): string {

@@ -3,8 +3,7 @@
  * away. `mail/` holds only unfinished mail, so that is what is listed. Safe to run any number of times, at once too.
  */
 import { DELIVERIES, DELIVERY_QUEUES, type DeliveryQueues } from '../storage/deliveryQueue.ts';
-import type { MessageStateRecord } from '../storage/messageState.ts';
-import type { StoredBody, StoredState } from '../storage/messageStore.ts';
+import type { MessageStore, StoredBody, StoredState } from '../storage/messageStore.ts';
 import { readStates } from '../storage/readStates.ts';
 import { wakeUpOf } from '../storage/wakeUp.ts';
 import { type ReportOptions, reportDigest, reportFailure } from './report/reportFailure.ts';
@@ -25,13 +24,21 @@ export interface SweepReport {
 }
 
 export async function sweepMail(options: SweepOptions, now = Date.now()): Promise<SweepReport> {
-  const { store, queues, events } = options;
+  const { store, queues, events, settings } = options;
   let waiting = 0;
   let cleared = 0;
   let oldest = now;
   const digest: StoredState[] = [];
-  const late: MessageStateRecord[] = [];
-  for await (const { key: body, current } of readStates(store, store.listBodies())) {
+  const late: StoredState[] = [];
+  for await (const { key: body, current, unreadable } of readStates(store, store.listBodies())) {
+    if (unreadable !== undefined) {
+      events.trouble('A state record cannot be read; the mail stays where it is.', {
+        id: body.id,
+        caller: body.caller,
+        error: String(unreadable),
+      });
+      continue;
+    }
     if (!current) {
       if (now - body.createdAt.getTime() > ORPHAN_MS) cleared += await clear(options, body);
       continue;
@@ -43,16 +50,34 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
     if (record.state !== 'accepted' && record.state !== 'sending') continue;
     waiting++;
     oldest = Math.min(oldest, Date.parse(record.acceptedAt));
-    if (now - movesAt(current) > LATE_MS) late.push(record);
+    if (now - movesAt(current) > LATE_MS) late.push(current);
   }
   await reportDigest(options, digest);
   const length = await queueLength(queues);
-  // With as many wake-ups under way as mails wait, none is lost: it is a backlog or a pause, and more would only add to it.
-  const lost = length < waiting ? late : [];
-  for (const record of lost) await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
+  const paused = settings.DELIVERY === 'paused' || (await keptPaused(store));
+  let woken = 0;
+  if (!paused) for (const each of late) woken += await wake(options, each, now);
   const oldestSeconds = Math.round((now - oldest) / 1000);
   events.queueMeasured(length, oldestSeconds);
-  return { waiting, oldestSeconds, woken: lost.length, cleared };
+  return { waiting, oldestSeconds, woken, cleared };
+}
+
+/**
+ * One more wake-up, and due from now on: so a mail that only waits in a long queue gets one every quarter of an hour, not
+ * one every sweep.
+ */
+async function wake({ store, queues }: SweepOptions, { record, etag }: StoredState, now: number): Promise<number> {
+  const due = new Date(now).toISOString();
+  if (record.state === 'accepted' && !(await store.replaceState({ ...record, due }, etag))) return 0;
+  await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
+  return 1;
+}
+
+/** Whether an administrator has paused delivery; says so again, because old blobs of that container are deleted. */
+async function keptPaused(store: MessageStore): Promise<boolean> {
+  const paused = await store.isPaused();
+  if (paused) await store.setPaused(true);
+  return paused;
 }
 
 async function queueLength(queues: DeliveryQueues): Promise<number> {

@@ -3,7 +3,7 @@ import { decodeEnvelope, type Envelope } from '../contract/envelope.ts';
 import { addressProblem } from '../contract/mailAddress.ts';
 import { ENVELOPE_HEADER } from '../contract/relayProtocol.ts';
 import { addressKey } from '../mail/addressKey.ts';
-import { entriesOf } from '../mail/chooseSender.ts';
+import { entriesOf, hasUnreadable } from '../mail/chooseSender.ts';
 import type { HeaderBlock } from '../mail/headerBlock.ts';
 import { Refusal } from './problems.ts';
 
@@ -26,6 +26,12 @@ export function requiredEnvelope(request: Parameters<typeof envelopeOf>[0]): Env
 
 /** What an application means that posts a message without an envelope: everybody in To, Cc and Bcc. */
 export function envelopeFromHeader(header: HeaderBlock): Envelope {
+  const unreadable = ['to', 'cc', 'bcc'].filter((name) => hasUnreadable(header, name));
+  if (unreadable.length > 0)
+    throw new Refusal(
+      'unprocessable-message',
+      `These fields cannot be read as address lists: ${unreadable.join(', ')}.`,
+    );
   const entries = ['to', 'cc', 'bcc'].flatMap((name) => entriesOf(header, name));
   const bad = entries.filter(({ address }) => address === undefined || addressProblem(address) !== undefined);
   if (bad.length > 0)

@@ -11,5 +11,10 @@ export function addressKey(address: string): string {
   const bare = quoted?.[1]?.replace(/\\(.)/g, '$1');
   const local = bare !== undefined && /^[^\s"(),:;<>@[\\\]]+$/.test(bare) ? bare : address.slice(0, at);
   const domain = address.slice(at + 1);
-  return `${local}@${domainToASCII(domain) || domain}`.toLowerCase();
+  return `${local}@${domainInAscii(domain)}`.toLowerCase();
+}
+
+/** `domainToASCII` reads the host of a URL: what is in ASCII already, or could be more than a host, stays as it is. */
+function domainInAscii(domain: string): string {
+  return /^\p{ASCII}*$/u.test(domain) || /[/?#%\\:@]/.test(domain) ? domain : domainToASCII(domain) || domain;
 }

@@ -1,3 +1,6 @@
+import libmime from 'libmime';
+import { trimBlanks } from './headerBlock.ts';
+
 /**
  * Address lists (RFC 5322 section 3.4) read with the place of every entry, so that a list can be shortened without
  * touching the bytes of what stays. Strict where a doubt could send mail to somebody: an entry that does not follow the
@@ -14,8 +17,11 @@ export interface AddressEntry {
   readonly address: string | undefined;
   /** The display name as it stands, quotes and encoded words included; empty when there is none. */
   readonly displayName: string;
-  /** Whether the display name itself reads like an address: Exchange refuses it or takes it for the sender. */
-  readonly nameHoldsAddress: boolean;
+  /**
+   * Whether another reader could find another address, or another number of them, in this entry: a name that is itself
+   * an address, specials outside quotes, a route, control characters. Only `<address>` may be shown of it.
+   */
+  readonly doubtful: boolean;
 }
 
 export interface AddressList {
@@ -29,9 +35,10 @@ export interface AddressList {
 
 type Token = { readonly kind: 'word' | 'quoted' | 'comment' | 'literal' | 'blank' | 'special'; readonly text: string };
 
+// Blanks are ASCII here: in latin1, \s would take 0xA0, a byte of many UTF-8 characters, for one.
 // An encoded word is one token even when it wrongly holds a comma (RFC 2047 section 5 forbids it, devices do it).
 const TOKEN =
-  /((?:\r\n)?[ \t]+|\r\n$)|("(?:[^"\\]|\\.)*")|(\[(?:[^[\]\\]|\\.)*\])|(=\?[^?\s]+\?[bq]\?[^?\s]*\?=)|([,;:<>@])|([^\s",;:<>@()[\]\\]+)/isy;
+  /((?:\r\n)?[ \t]+|\r\n$)|("(?:[^"\\]|\\.)*")|(\[(?:[^[\]\\]|\\.)*\])|(=\?[^? \t\r\n]+\?[bq]\?[^? \t\r\n]*\?=)|([,;:<>@])|([^ \t\r\n",;:<>@()[\]\\]+)/isy;
 
 /** Longest list that is read; a header has at most 256 kB. */
 const MAX_ENTRIES = 10_000;
@@ -118,38 +125,52 @@ function encodeSpecials(word: string): string {
 }
 
 function readEntry(tokens: Token[]): AddressEntry | undefined {
-  const text = tokens
-    .map((token) => token.text)
-    .join('')
-    .trim();
+  const text = trimBlanks(textOf(tokens));
   if (text === '') return undefined;
   const meaningful = tokens.filter(({ kind }) => kind !== 'comment' && kind !== 'blank');
-  const open = meaningful.findIndex((token) => token.text === '<' && token.kind === 'special');
-  if (open < 0) return { text, address: addrSpec(meaningful), displayName: '', nameHoldsAddress: false };
+  const open = meaningful.findIndex(isSpecial('<'));
+  const oddComment = tokens.some(({ kind, text }) => kind === 'comment' && /[@<>,;:"]/.test(text));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const controls = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text);
+  if (open < 0) return { text, address: addrSpec(meaningful), displayName: '', doubtful: oddComment || controls };
 
-  const name = meaningful.slice(0, open);
   const inside = meaningful.slice(open + 1, -1);
-  const wellFormed =
-    meaningful.at(-1)?.text === '>' && inside.every(({ kind, text }) => kind !== 'special' || !'<>'.includes(text));
-  const displayName = displayNameOf(tokens);
+  const wellFormed = isSpecial('>')(meaningful.at(-1)!) && !inside.some(isSpecial('<')) && !inside.some(isSpecial('>'));
+  const routeEnd = inside.findLastIndex(isSpecial(':')) + 1;
+  const routed = routeEnd > 0;
+  const nameTokens = tokens.slice(0, tokens.findIndex(isSpecial('<'))).filter(({ kind }) => kind !== 'comment');
   return {
     text,
-    // A route (`<@relay,@other:a@b>`, RFC 5322 section 4.4) is skipped.
-    address: wellFormed ? addrSpec(inside.slice(inside.findLastIndex(({ text }) => text === ':') + 1)) : undefined,
-    displayName,
-    nameHoldsAddress: name.some(({ text }) => text.includes('@')),
+    address:
+      wellFormed && (!routed || isRoute(inside.slice(0, routeEnd))) ? addrSpec(inside.slice(routeEnd)) : undefined,
+    displayName: trimBlanks(textOf(nameTokens).replace(/\r\n(?=[ \t])/g, '')),
+    doubtful: oddComment || controls || routed || nameTokens.some(isDoubtfulName) || readsAsAddress(textOf(nameTokens)),
   };
 }
 
-function displayNameOf(tokens: Token[]): string {
-  const open = tokens.findIndex(({ kind, text }) => kind === 'special' && text === '<');
-  return tokens
-    .slice(0, open)
-    .filter(({ kind }) => kind !== 'comment')
-    .map(({ text }) => text)
-    .join('')
-    .replace(/\r\n(?=[ \t])/g, '')
-    .trim();
+function textOf(tokens: readonly Token[]): string {
+  return tokens.map(({ text }) => text).join('');
+}
+
+function isSpecial(character: string): (token: Token) => boolean {
+  return ({ kind, text }) => kind === 'special' && text === character;
+}
+
+/** `@relay,@other:` of RFC 5322 section 4.4; anything else before a colon could be an address to another reader. */
+function isRoute(tokens: readonly Token[]): boolean {
+  const shape = tokens.map(({ kind, text }) => (kind === 'special' ? text : kind === 'word' ? 'w' : '?')).join('');
+  return /^@w(?:,@w)*:$/.test(shape);
+}
+
+/** Specials where RFC 5322 allows none: outside quotes, or inside an encoded word that is not what it says it is. */
+function isDoubtfulName({ kind, text }: Token): boolean {
+  if (kind === 'special' || kind === 'literal') return true;
+  return kind === 'word' && /^=\?/.test(text) && /[",;:<>@()[\]\\]/.test(text);
+}
+
+/** Whether the name, decoded, is itself an address. */
+function readsAsAddress(name: string): boolean {
+  return /[^\s"]@[^\s"]/.test(libmime.decodeWords(name));
 }
 
 /** `local@domain` out of tokens, or undefined when they are anything else. */

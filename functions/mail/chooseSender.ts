@@ -48,3 +48,8 @@ export function entriesOf(block: HeaderBlock, name: string): AddressEntry[] {
 function addressesOf(entries: readonly AddressEntry[]): string[] {
   return entries.flatMap(({ address }) => (address === undefined ? [] : [address]));
 }
+
+/** Whether a field of that name cannot be read as an address list: whom it names, nobody can say. */
+export function hasUnreadable(block: HeaderBlock, name: string): boolean {
+  return fieldsNamed(block, name).some((field) => readAddressList(fieldValue(field)) === undefined);
+}

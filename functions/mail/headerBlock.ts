@@ -58,7 +58,12 @@ export function fieldValue(field: HeaderField): string {
 
 /** A folded text (RFC 5322 section 2.2.3) on one line. */
 export function unfold(text: string): string {
-  return text.replace(/\r\n(?=[ \t])/g, '').trim();
+  return trimBlanks(text.replace(/\r\n(?=[ \t])/g, ''));
+}
+
+/** Without blanks at either end: ASCII ones only, for 0xA0 is part of many a UTF-8 character. */
+export function trimBlanks(text: string): string {
+  return text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 }
 
 /** All fields of that name (lower case), in order. */

@@ -36,6 +36,8 @@ for (const [what, header] of [
   ['has no sender', encode({ v: 1, to: ['a@b'] })],
   ['has a recipient that is a number', encode({ ...envelope, to: [7] })],
   ['has an impossible time', encode({ ...envelope, receivedAt: 'yesterday' })],
+  ['has a time of another age', encode({ ...envelope, receivedAt: '+012026-01-01T00:00:00Z' })],
+  ['has a time that becomes one', encode({ ...envelope, receivedAt: '9999-12-31T23:59:59-12:00' })],
   ['is too long', encode({ ...envelope, edge: 'x'.repeat(MAX_ENVELOPE_LENGTH) })],
 ] as const)
   test(`an envelope that ${what} is refused with 400`, () => {

@@ -318,11 +318,42 @@ test('in pilot mode every mail goes to one address, and says whom it was for', a
   assert.doesNotMatch(mime, /^(To|Cc):/m);
 });
 
-test('the sweeper adds no wake-ups to a backlog or a pause, where every waiting mail has one', async (t) => {
+test('the sweeper wakes a late mail once in a quarter of an hour, whatever else is in the queue', async (t) => {
   const relay = await newRelay([]);
   t.after(relay.graphServer.close);
-  const mail = await relay.accept({ due: past(3600_000) });
-  await relay.queues.wakeUp('deliveries-waiting', wakeUpOf(mail), 60_000);
+  const [mail, other] = [await relay.accept({ due: past(3600_000) }), await relay.accept({ due: future(3600_000) })];
+  for (let i = 0; i < 3; i++) await relay.queues.wakeUp('deliveries-waiting', wakeUpOf(other), 60_000);
+  const wakeUps = () => relay.queues.sent.filter(({ wakeUp }) => wakeUp.id === mail.id).length;
   await sweepMail(relay.options);
-  assert.equal(relay.queues.sent.length, 1);
+  await sweepMail(relay.options, Date.now() + 5 * 60_000);
+  assert.equal(wakeUps(), 1);
+  await sweepMail(relay.options, Date.now() + 16 * 60_000);
+  assert.equal(wakeUps(), 2);
+});
+
+test('the sweeper wakes nothing while delivery is paused', async (t) => {
+  const relay = await newRelay([]);
+  t.after(relay.graphServer.close);
+  await relay.accept({ due: past(3600_000) });
+  await relay.store.setPaused(true);
+  await sweepMail(relay.options);
+  assert.equal(relay.queues.sent.length, 0);
+});
+
+test('a state record that cannot be read stops nobody else, and its body stays', async (t) => {
+  const relay = await newRelay([]);
+  t.after(relay.graphServer.close);
+  const [broken, late] = [await relay.accept(), await relay.accept({ due: past(3600_000) })];
+  const readState = relay.store.readState;
+  const store = {
+    ...relay.store,
+    readState: async (key: { caller: string; id: string }) => {
+      if (key.id === broken.id) throw new Error('not a state record');
+      return readState(key);
+    },
+  };
+  await sweepMail({ ...relay.options, store }, Date.now() + 30 * 3600_000);
+  assert.ok(relay.queues.sent.some(({ wakeUp }) => wakeUp.id === late.id));
+  assert.ok(relay.store.bodies.has(`local/${broken.id}`));
+  assert.ok(relay.names().includes('relay.trouble'));
 });

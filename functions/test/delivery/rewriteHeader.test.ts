@@ -121,6 +121,29 @@ test('a line that is no field cannot smuggle recipients in behind it', () => {
   assert.match(rewrite({ message }), /To: a@b\.example\r\n\r\nno field\r\nBcc: evil/);
 });
 
+test('an entry that another reader could take for somebody else shows its address and nothing more', () => {
+  const value = '=?utf-8?b?"?= <a@b.example>, =?utf-8?b?"?= <b@b.example>';
+  const result = rewrite({ message: withHeader(`To: ${value}\r\n`), to: ['a@b.example', 'b@b.example'] });
+  assert.match(result, /\r\nTo: <a@b\.example>,\r\n <b@b\.example>\r\n/);
+  const routed = rewrite({ message: withHeader('To: <evil@x.example:a@b.example>\r\n') });
+  assert.ok(routed.startsWith('Bcc: a@b.example\r\n'));
+  assert.doesNotMatch(routed, /evil/);
+});
+
+test("a domain that only looks like a recipient's is another domain", () => {
+  for (const other of ['a@b.example/x', 'a@b.example#.evil.example', 'a@b%2Eexample', 'a@b.exam\xadple']) {
+    const result = rewrite({ message: withHeader(`To: ${other}\r\n`) });
+    assert.ok(result.startsWith('Bcc: a@b.example\r\n'), other);
+    assert.doesNotMatch(result, /^To:/m);
+  }
+});
+
+test('a Message-ID or Date without a value counts as missing', () => {
+  const result = rewrite({ message: 'From: s@b.example\r\nDate:\r\nMessage-ID: \r\nTo: a@b.example\r\n\r\nx' });
+  assert.deepEqual(result.match(/^(Message-ID|Date):.*$/gim)?.length, 2);
+  assert.match(result, /Message-ID: <id@b\.example>/);
+});
+
 test('an attached message keeps its Bcc: it is body', () => {
   const body = 'Content-Type: message/rfc822\r\n\r\nBcc: inner@b.example\r\n\r\nx';
   assert.ok(rewrite({ message: withHeader(`To: a@b.example\r\n\r\n--x\r\n${body}`) }).includes(body));

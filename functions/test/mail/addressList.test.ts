@@ -25,6 +25,10 @@ for (const [value, expected] of [
   ['"a@b.example" <evil@d.example>', ['evil@d.example']],
   ['a@b.example <evil@d.example>', ['evil@d.example']],
   ['a@b@c.example', [undefined]],
+  ['<evil@x.example:ok@b.example>', [undefined]],
+  ['<evil@x.example,foo:ok@b.example>', [undefined]],
+  ['<evil@x.example;:ok@b.example>', [undefined]],
+  ['Societ\xc3\xa0 Rossi <p@c.example>', ['p@c.example']],
 ] as const)
   test(`${value} holds ${expected.join(' ') || 'nobody'}`, () => assert.deepEqual(addresses(value), expected));
 
@@ -41,7 +45,7 @@ test('an entry keeps its own bytes, folds and all', () => {
 
 test('a display name that reads like an address is told', () => {
   const [entry] = readAddressList('boss@x.example <scan@b.example>')!.entries;
-  assert.ok(entry?.nameHoldsAddress);
+  assert.ok(entry?.doubtful);
 });
 
 test('no text makes it throw or take long', () => {
@@ -72,3 +76,27 @@ test('no text makes it throw or take long', () => {
   for (const hostile of ['(', '"', '<', '=?', 'a@', ',', ':', '@,'])
     readAddressList(hostile.repeat(250_000 / hostile.length));
 });
+
+for (const [what, value] of [
+  ['a name that is an address once it is decoded', '=?utf-8?B?ZXZpbEB4LmNvbQ==?= <ok@b.example>'],
+  ['a quote inside a B-encoded word', '=?utf-8?b?"?= <ok@b.example>'],
+  ['a comma inside a B-encoded word', '=?utf-8?b?,evil,?= <ok@b.example>'],
+  ['brackets in the name', '[a, b] <ok@b.example>'],
+  ['an address in a comment', '(ceo@x.example) <ok@b.example>'],
+  ['a route', '<@relay.example:ok@b.example>'],
+  ['a control character', 'a\x01b <ok@b.example>'],
+] as const)
+  test(`${what} makes an entry doubtful: only its address may be shown`, () => {
+    assert.deepEqual(
+      readAddressList(value)?.entries.map(({ address, doubtful }) => [address, doubtful]),
+      [['ok@b.example', true]],
+    );
+  });
+
+for (const value of [
+  'Bob <ok@b.example>',
+  '"Doe, J. (x)" <ok@b.example>',
+  'ok@b.example (office)',
+  '=?utf-8?B?5bGx?= <ok@b.example>',
+])
+  test(`${value} is beyond doubt`, () => assert.equal(readAddressList(value)?.entries[0]?.doubtful, false));
