@@ -57,7 +57,7 @@ class PartParser extends MailParser {
 function losesContent(node: ParsedNode): boolean {
   const { headerLines = [], contentType, children = [] } = node;
   if (children.length === 0 && String(contentType).startsWith('multipart/')) return true;
-  const runsOn = node !== parser.tree && headerLines.some(({ line }) => !/^[^\s:]+[ \t]*:/.test(line));
+  const runsOn = node !== parser.tree && headerLines.some(({ line }) => line !== '' && !/^[^\s:]+[ \t]*:/.test(line));
   return runsOn || children.some(losesContent);
 }
 

@@ -203,6 +203,18 @@ test('a header that runs into the body ends there, and the body is whole', async
   assert.equal((await relay.messages())[0]?.text.replaceAll('\n', '\r\n'), text);
 });
 
+test('a part without any header is text', async (t) => {
+  const relay = await newLargeRelay(t);
+  const pdf = binaryPart(someBytes(3_100_000), 'Content-Type: application/pdf; name=x.pdf');
+  const bare = { header: [], body: 'No header, just text.' };
+  const content = container('multipart/mixed', [bare, pdf]);
+  const mail = await relay.accept(message({ ...content, body: content.body.replace('\r\n\r\n\r\n', '\r\n\r\n') }));
+  await relay.deliver(mail);
+  const [sent] = await relay.messages();
+  assert.equal(sent?.text.trim(), 'No header, just text.');
+  assert.equal(sent.attachments[0]?.name, 'x.pdf');
+});
+
 test('in pilot mode a large mail goes to one address, and says who would have got it', async (t) => {
   const relay = await newLargeRelay(t, { REDIRECT_ALL_TO: 'pilot@contoso.com' });
   const mail = await relay.accept(scan(3_100_000));
