@@ -143,29 +143,36 @@ async function callGraph(options: DeliveryOptions, found: StoredState, mime: Buf
   }
 }
 
-/** Writes the claim; from here until {@link settle} the outcome is unknown to everybody else. */
-function claim({ store, settings, owner }: DeliveryOptions, { record, etag }: StoredState) {
-  const now = Date.now();
-  const since = new Date(now).toISOString();
-  const until = new Date(now + settings.GRAPH_TIMEOUT_SECONDS * 1000 + CLAIM_MARGIN_MS).toISOString();
-  const attempt = record.attempts + 1;
-  const next: MessageStateRecord = {
-    ...record,
-    state: 'sending',
-    attempts: attempt,
-    doubt: null,
-    claim: { owner, since, until, attempt },
-  };
-  return store.replaceState(next, etag);
+/**
+ * Writes the claim; from here until {@link settle} the outcome is unknown to everybody else. A claim that took so long to
+ * write that it no longer covers a whole call is written again: else another worker could take it for void during the call.
+ */
+async function claim(options: DeliveryOptions, found: StoredState): Promise<StoredState | undefined> {
+  const { store, settings, owner } = options;
+  const attempt = found.record.attempts + 1;
+  const since = new Date().toISOString();
+  let current: StoredState | undefined = found;
+  for (let began = 0; current && Date.now() - began > CLAIM_MARGIN_MS / 2; ) {
+    began = Date.now();
+    const until = new Date(began + settings.GRAPH_TIMEOUT_SECONDS * 1000 + CLAIM_MARGIN_MS).toISOString();
+    const claimed: MessageStateRecord = {
+      ...current.record,
+      state: 'sending',
+      attempts: attempt,
+      doubt: null,
+      claim: { owner, since, until, attempt },
+    };
+    current = await store.replaceState(claimed, current.etag);
+  }
+  return current;
 }
 
 async function bodyMissing(options: DeliveryOptions, key: MessageKey): Promise<void> {
   // A twin may have sent the mail and deleted the body since the state was read.
   const again = await options.store.readState(key);
-  if (again?.record.state !== 'accepted') return;
+  if (again?.record.state !== 'accepted' && again?.record.state !== 'sending') return;
   const reason = 'The stored message is gone. It cannot be sent.';
   await settle(options, again, { kind: 'reject', code: 'BodyMissing', reason }, {});
-  return;
 }
 
 function impossible(

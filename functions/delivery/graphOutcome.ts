@@ -139,14 +139,19 @@ const NEVER_REACHED = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** The TLS handshake failed (Node's and OpenSSL's codes): an inspecting proxy, a wrong clock. Nothing was sent. */
+const NOT_TRUSTED = /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
+
 /** The meaning of no answer at all: a request that never left is safe to repeat, any other may have been carried out. */
 export function outcomeOfNoAnswer(error: unknown): GraphOutcome {
   if (error instanceof NoTokenError)
     return { kind: 'retry', class: 'operator', reason: `${NO_TOKEN}: ${error.message.slice(0, 500)}` };
   const cause = rootCause(error);
-  const code = (cause as { code?: unknown }).code;
-  const reason = `No answer from Graph: ${typeof code === 'string' ? `${code} ` : ''}${cause.message}`.trim();
-  const unreached = typeof code === 'string' && NEVER_REACHED.has(code);
+  const { code, syscall } = cause as { code?: unknown; syscall?: unknown };
+  const name = typeof code === 'string' ? code : '';
+  const unreached =
+    NEVER_REACHED.has(name) || NOT_TRUSTED.test(name) || syscall === 'connect' || syscall === 'getaddrinfo';
+  const reason = `No answer from Graph: ${name} ${cause.message}`.replace('  ', ' ').trim();
   return { kind: 'retry', class: unreached ? 'refused' : 'ambiguous', reason };
 }
 

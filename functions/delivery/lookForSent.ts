@@ -85,5 +85,5 @@ function isOurs({ subject, createdDateTime, isDraft }: GraphMessage, mail: Sough
 function notLooked(outcome: GraphOutcome): Retry {
   if (outcome.kind === 'retry') return outcome.class === 'ambiguous' ? { ...outcome, class: 'refused' } : outcome;
   const said = outcome.kind === 'reject' ? `${outcome.code}: ${outcome.reason}` : 'Graph gave no list of messages.';
-  return { kind: 'retry', class: 'operator', reason: `${said} (when the mail was looked for in the mailbox)` };
+  return { kind: 'retry', class: 'operator', reason: `${said}` };
 }

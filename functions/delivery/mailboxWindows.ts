@@ -13,6 +13,8 @@ const CLEAN_CALLS = 40;
 const MAX_PLACES_PER_PERMIT = 8;
 /** Weight of the newest measurement in the rate. */
 const SMOOTHING = 0.2;
+/** Nobody is told to come back later than this after the mailbox is free. */
+const LONGEST_LINE_MS = 60_000;
 /** Mailboxes not used for this long are forgotten. */
 const FORGET_MS = 15 * 60_000;
 
@@ -100,7 +102,11 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
 
   /** The slot clock: places in line one call apart, so that those who come back do not come back together. */
   function notNow(window: Window): NotNow {
-    window.next = Math.max(now(), window.next, window.parkedUntil) + window.callMs / window.size;
+    const first = Math.max(now(), window.parkedUntil);
+    // A line that is longer than this is made of wake-ups that came to nothing: who is told to come back later than the
+    // mailbox is free waits for nobody.
+    if (window.next > first + LONGEST_LINE_MS) window.next = first;
+    window.next = Math.max(first, window.next) + window.callMs / window.size;
     return { comeBackInMs: window.next - now() };
   }
 

@@ -2,6 +2,7 @@
  * `AMBIGUOUS_SEND=check`: before a mail whose last attempt ended unknown is sent again, the mailbox is looked into, after
  * 2 minutes and once more after 10. Only then is it sent again, with a warning.
  */
+import { retryDelayMs } from '../contract/retrySchedule.ts';
 import { readHeaderBlock } from '../mail/headerBlock.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageStore, StoredState } from '../storage/messageStore.ts';
@@ -10,10 +11,14 @@ import type { DeliveryOptions } from './deliverMessage.ts';
 import { decodedSubject, lookForSent } from './lookForSent.ts';
 import { settle, waitUntil } from './settle.ts';
 
+type Doubt = NonNullable<MessageStateRecord['doubt']>;
+
 const MINUTE = 60_000;
 /** A mail that was sent shows up in Sent Items within this. */
 export const FIRST_LOOK_MS = 2 * MINUTE;
 const SECOND_LOOK_MS = 10 * MINUTE;
+/** Failed looks after which the mail is held: about a day's worth. */
+const MAX_FAILED_LOOKS = 20;
 /** Live mails that are compared for a shared Message-ID; more of them, and the check is not to be trusted. */
 const MAX_COMPARED = 5000;
 
@@ -36,12 +41,26 @@ export async function resolveDoubt(
     return 'settled';
   }
   if (finding.kind === 'unknown') {
-    await settle(options, current, finding.outcome, finding.trace);
+    await lookAgain(options, current, doubt, finding.outcome.reason);
     return 'settled';
   }
   if (doubt.looks > 0) return 'send';
   await waitUntil(options, current, { ...record, doubt: { ...doubt, looks: 1 } }, SECOND_LOOK_MS);
   return 'settled';
+}
+
+/** Looking failed: the mailbox is not at fault and sends on; after a few times a person has to decide about the mail. */
+async function lookAgain(options: DeliveryOptions, current: StoredState, doubt: Doubt, why: string): Promise<void> {
+  const { store, events } = options;
+  const failedLooks = doubt.failedLooks + 1;
+  const reason = `CheckFailed: ${why} (when the mailbox was looked into; AMBIGUOUS_SEND=check needs the permission to read mail)`;
+  const next: MessageStateRecord = { ...current.record, doubt: { ...doubt, failedLooks }, reason };
+  if (failedLooks < MAX_FAILED_LOOKS) {
+    await waitUntil(options, current, next, retryDelayMs(failedLooks + 2));
+    return;
+  }
+  const held: MessageStateRecord = { ...next, state: 'held', due: null, claim: null };
+  if (await store.replaceState(held, current.etag)) events.held(held);
 }
 
 /** Whether another unfinished mail of the mailbox carries the same Message-ID: then finding it proves nothing. */

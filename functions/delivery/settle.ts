@@ -17,6 +17,8 @@ const GIVE_UP_MS = 3 * 24 * 60 * MINUTE;
 const GIVE_UP_ATTEMPTS = 20;
 /** A mailbox that an administrator has to see to rests this long: briefly at first, it may be a hiccup. */
 const OPERATOR_MS = { first: MINUTE / 2, later: 15 * MINUTE, firstAttempts: 3 };
+/** A mailbox that Graph throttles without saying for how long rests at most this long. */
+const THROTTLED_MS = MINUTE / 2;
 /** Longest `Retry-After` that is believed. */
 const MAX_RETRY_AFTER_MS = 24 * 60 * MINUTE;
 
@@ -126,14 +128,17 @@ async function settleRetry(options: DeliveryOptions, current: StoredState, outco
     return settleFailed(options, current, `GaveUp: ${record.attempts} attempts, the last: ${outcome.reason}`, trace);
 
   if (outcome.class === 'throttled' || outcome.class === 'operator') {
-    windows.park(record.mailbox, delayMs);
-    events.mailboxThrottled(record.mailbox, delayMs, { ...trace, reason: outcome.reason });
+    // How often this mail was tried says nothing about the mailbox: without a Retry-After a 429 rests it briefly.
+    const parkMs =
+      outcome.class === 'throttled' && outcome.afterMs === undefined ? Math.min(delayMs, THROTTLED_MS) : delayMs;
+    windows.park(record.mailbox, parkMs);
+    events.mailboxThrottled(record.mailbox, parkMs, { ...trace, reason: outcome.reason });
   }
   const waiting = { ...record, reason: outcome.reason };
   const now = new Date().toISOString();
   if (outcome.class === 'ambiguous' && settings.AMBIGUOUS_SEND === 'check') {
     const { since = record.acceptedAt, until = now } = record.claim ?? {};
-    const doubt = { since, until: [until, now].sort()[0]!, looks: 0 };
+    const doubt = { since, until: [until, now].sort()[0]!, looks: 0, failedLooks: 0 };
     await waitUntil(options, current, { ...waiting, doubt }, Math.max(delayMs, FIRST_LOOK_MS), trace);
     return;
   }

@@ -16,6 +16,12 @@ export async function settlePoison(options: ReportOptions, wakeUp: WakeUp): Prom
   if (!current) return;
   const { record } = current;
   if (record.state !== 'accepted' && record.state !== 'sending') return;
+  const claimedForMs = Date.parse(record.claim?.until ?? '') - Date.now();
+  if (record.state === 'sending' && claimedForMs > 0) {
+    // Somebody is sending it at this moment; what came of it is theirs to write.
+    await queues.wakeUp(DELIVERIES_WAITING, wakeUpOf(record), claimedForMs);
+    return;
+  }
   const crashes = record.crashes + 1;
   const reason = `DeliveryCrashed: delivering the mail ended the process or threw, ${crashes} times over. Look for relay.trouble events of this id.`;
   events.trouble('A wake-up went to the poison queue.', { id: record.id, caller: record.caller, crashes });

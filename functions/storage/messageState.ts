@@ -31,6 +31,8 @@ const doubtSchema = z.object({
   until: isoTime,
   /** Times it was looked for and not found. */
   looks: z.int(),
+  /** Times looking itself failed. */
+  failedLooks: z.int().default(0),
 });
 
 const stateSchema = z.object({

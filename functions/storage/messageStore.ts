@@ -70,6 +70,10 @@ export interface BodyWriter {
 /** Bytes staged at a time: a small mail is one request, a large one never held whole. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const DIGEST_METADATA = 'bodysha256';
+const WRITE_TOKEN = 'write';
+const NOT_FOUND = [404];
+/** 409 where a blob exists already (BlobAlreadyExists), 412 where a condition failed in general. */
+const CONDITION_FAILED = [409, 412];
 /** Where marks stand in the state container; no caller can have this name. */
 const MARKS = '_marks';
 /** Stands there while delivery is paused by an administrator. */
@@ -87,16 +91,16 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
 
     async openBody(key) {
       // A large mail is read for as long as its upload takes; where the connection breaks, reading goes on behind it.
-      const answer = await unlessStatus(404, body(key).download(0, undefined, { maxRetryRequests: 5 }));
+      const answer = await unlessStatus(NOT_FOUND, body(key).download(0, undefined, { maxRetryRequests: 5 }));
       return answer?.readableStreamBody as Readable | undefined;
     },
 
     async bodyDigest(key) {
-      return (await unlessStatus(404, body(key).getProperties()))?.metadata?.[DIGEST_METADATA];
+      return (await unlessStatus(NOT_FOUND, body(key).getProperties()))?.metadata?.[DIGEST_METADATA];
     },
 
     async describeBody(key) {
-      const found = await unlessStatus(404, body(key).getProperties());
+      const found = await unlessStatus(NOT_FOUND, body(key).getProperties());
       return found && { sha256: found.metadata?.[DIGEST_METADATA], createdAt: found.createdOn ?? new Date(0) };
     },
 
@@ -122,34 +126,31 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
 
     async readState(key) {
       const blob = state(key);
-      const answer = await unlessStatus(404, blob.download());
+      const answer = await unlessStatus(NOT_FOUND, blob.download());
       if (!answer) return undefined;
       return { record: parseMessageState(await textOf(answer)), etag: answer.etag! };
     },
 
     async createState(record) {
-      const text = JSON.stringify(record);
-      const answer = await unlessStatus(409, upload(state(record), text, { ifNoneMatch: '*' }));
-      return answer !== undefined;
+      return (await writeIf(state(record), JSON.stringify(record), { ifNoneMatch: '*' })) !== undefined;
     },
 
     async replaceState(record, etag) {
-      const text = JSON.stringify(record);
-      const answer = await unlessStatus(412, upload(state(record), text, { ifMatch: etag }));
-      return answer && { record, etag: answer.etag! };
+      const next = await writeIf(state(record), JSON.stringify(record), { ifMatch: etag });
+      return next === undefined ? undefined : { record, etag: next };
     },
 
     isPaused: () => states.getBlobClient(PAUSED).exists(),
 
     async setPaused(paused) {
       const blob = states.getBlockBlobClient(PAUSED);
-      if (paused) await upload(blob, JSON.stringify({ since: new Date().toISOString() }), {});
+      if (paused) await writeIf(blob, JSON.stringify({ at: new Date().toISOString() }), {});
       else await blob.deleteIfExists();
     },
 
     async markOnce(mark, value) {
       const blob = states.getBlockBlobClient(`${MARKS}/${mark}`);
-      if (await unlessStatus(409, upload(blob, value, { ifNoneMatch: '*' }))) return value;
+      if ((await writeIf(blob, value, { ifNoneMatch: '*' })) !== undefined) return value;
       return textOf(await blob.download());
     },
   };
@@ -165,11 +166,27 @@ function blobOf(container: ContainerClient, { caller, id }: MessageKey): BlockBl
   return container.getBlockBlobClient(`${caller}/${id}`);
 }
 
-function upload(blob: BlockBlobClient, text: string, conditions: { ifMatch?: string; ifNoneMatch?: string }) {
-  return blob.upload(text, Buffer.byteLength(text), {
-    conditions,
-    blobHTTPHeaders: { blobContentType: 'application/json' },
-  });
+/**
+ * Writes the text if the condition holds; its ETag, or undefined when the condition failed. The SDK repeats a write whose
+ * answer was lost, and the repetition meets the first one's work: a token tells that from somebody else's.
+ */
+async function writeIf(
+  blob: BlockBlobClient,
+  text: string,
+  conditions: { ifMatch?: string; ifNoneMatch?: string },
+): Promise<string | undefined> {
+  const token = crypto.randomUUID();
+  const written = await unlessStatus(
+    CONDITION_FAILED,
+    blob.upload(text, Buffer.byteLength(text), {
+      conditions,
+      metadata: { [WRITE_TOKEN]: token },
+      blobHTTPHeaders: { blobContentType: 'application/json' },
+    }),
+  );
+  if (written) return written.etag;
+  const found = await unlessStatus(NOT_FOUND, blob.getProperties());
+  return found?.metadata?.[WRITE_TOKEN] === token ? found.etag : undefined;
 }
 
 function createBlockWriter(blob: BlockBlobClient): BodyWriter {
@@ -211,13 +228,13 @@ function createBlockWriter(blob: BlockBlobClient): BodyWriter {
       const options = { conditions: { ifNoneMatch: '*' }, metadata: { [DIGEST_METADATA]: sha256 } };
       if (blocks.length === 0) {
         const bytes = Buffer.concat(pending);
-        if (await unlessStatus(409, blob.upload(bytes, bytes.length, options))) return true;
+        if (await unlessStatus(CONDITION_FAILED, blob.upload(bytes, bytes.length, options))) return true;
         // Azurite takes the blocks of an upload that broke off for a blob; committing a block list replaces them.
         if (await blob.exists()) return false;
       }
       if (pendingBytes > 0) await stage();
       try {
-        return (await unlessStatus(409, blob.commitBlockList(blocks, options))) !== undefined;
+        return (await unlessStatus(CONDITION_FAILED, blob.commitBlockList(blocks, options))) !== undefined;
       } catch (error) {
         // Somebody else's commit of the same mail threw our staged blocks away: same meaning as 409.
         if (codeOf(error) === 'InvalidBlockList' && (await blob.exists())) return false;
@@ -227,12 +244,13 @@ function createBlockWriter(blob: BlockBlobClient): BodyWriter {
   };
 }
 
-/** The result, or undefined when the service answered with `status` (404 none, 409 exists, 412 changed). */
-async function unlessStatus<T>(status: number, call: Promise<T>): Promise<T | undefined> {
+/** The result, or undefined when the service answered with one of `statuses`. */
+async function unlessStatus<T>(statuses: readonly number[], call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {
-    if (error instanceof Error && (error as { statusCode?: unknown }).statusCode === status) return undefined;
+    if (error instanceof Error && statuses.includes((error as { statusCode?: number }).statusCode ?? 0))
+      return undefined;
     throw error;
   }
 }

@@ -31,7 +31,7 @@ export function composeReport(report: Report, failed: MessageStateRecord): Buffe
     `     (${reason})`,
     `What to do: ${remedy}`,
     '',
-    `The message has not been sent to anybody. It is kept for 30 days under the id ${failed.id};`,
+    `As far as the relay can tell, nobody has got it. It is kept for 30 days under the id ${failed.id};`,
     'an administrator of the relay can look at it and retry it.',
   ];
   const perMessage = [

@@ -104,7 +104,7 @@ test('check: a look that fails counts for nothing; the mail waits and is not sen
   await wake(relay, mail, 1);
   const { doubt } = await relay.state(mail);
   await wake(relay, mail, 1);
-  assert.deepEqual((await relay.state(mail)).doubt, doubt);
+  assert.deepEqual((await relay.state(mail)).doubt, { ...doubt, failedLooks: 1 });
   await wake(relay, mail, 1);
   assert.equal((await relay.state(mail)).state, 'sent');
   assert.equal(sends(relay), 1);
@@ -127,5 +127,24 @@ test('check: an expired claim is looked for between its start and its end', asyn
   const mail = await relay.accept({ state: 'sending', attempts: 1, claim });
   await wake(relay, mail, 1);
   const { doubt } = await relay.state(mail);
-  assert.deepEqual(doubt, { since: claim.since, until: claim.until, looks: 0 });
+  assert.deepEqual(doubt, { since: claim.since, until: claim.until, looks: 0, failedLooks: 0 });
+});
+
+test('check: without the permission to look, the mailbox goes on sending, and the mail is held for a person in the end', async (t) => {
+  const denied: FakeAnswer = { status: 403, code: 'ErrorAccessDenied' };
+  const relay = await newRelay(
+    [{ status: 504 }, denied, { status: 202 }, ...Array(19).fill(denied)],
+    { AMBIGUOUS_SEND: 'check' },
+    MESSAGE,
+  );
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept({ messageId: '<2@contoso.com>' });
+  await wake(relay, mail, 2);
+  const neighbour = await relay.accept();
+  await wake(relay, neighbour, 1);
+  assert.equal((await relay.state(neighbour)).state, 'sent');
+  await wake(relay, mail, 19);
+  const record = await relay.state(mail);
+  assert.equal(record.state, 'held');
+  assert.match(record.reason!, /^CheckFailed: ErrorAccessDenied.*permission to read mail/);
 });

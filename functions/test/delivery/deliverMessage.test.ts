@@ -6,6 +6,7 @@ import { deliverMessage } from '../../delivery/deliverMessage.ts';
 import { createMailboxWindows } from '../../delivery/mailboxWindows.ts';
 import { settlePoison } from '../../delivery/settlePoison.ts';
 import { sweepMail } from '../../delivery/sweepMail.ts';
+import type { MessageStateRecord } from '../../storage/messageState.ts';
 import { wakeUpOf } from '../../storage/wakeUp.ts';
 import type { FakeAnswer } from './fakeGraph.ts';
 import { future, newRelay, past } from './testRelay.ts';
@@ -356,4 +357,47 @@ test('a state record that cannot be read stops nobody else, and its body stays',
   assert.ok(relay.queues.sent.some(({ wakeUp }) => wakeUp.id === late.id));
   assert.ok(relay.store.bodies.has(`local/${broken.id}`));
   assert.ok(relay.names().includes('relay.trouble'));
+});
+
+test('a 202 is a 202 though its body breaks off', async (t) => {
+  const relay = await newRelay([{ status: 202, cutOff: true }]);
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept();
+  await deliverMessage(relay.options, wakeUpOf(mail));
+  assert.equal((await relay.state(mail)).state, 'sent');
+});
+
+test('a poisoned wake-up changes nothing while somebody is sending the mail', async (t) => {
+  const relay = await newRelay([]);
+  t.after(relay.graphServer.close);
+  const claim = { owner: 'x', since: past(1000), until: future(60_000), attempt: 1 };
+  const mail = await relay.accept({ state: 'sending', attempts: 1, crashes: 2, claim });
+  await settlePoison(relay, wakeUpOf(mail));
+  assert.deepEqual(await relay.state(mail), mail);
+  assert.ok(relay.queues.sent[0]!.delayMs > 58_000);
+});
+
+test('a claim that took long to write is written again before Graph is called', async (t) => {
+  const relay = await newRelay([{ status: 202 }], { GRAPH_TIMEOUT_SECONDS: '1' });
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept();
+  const untils: string[] = [];
+  const now = Date.now;
+  t.after(() => {
+    Date.now = now;
+  });
+  let skipped = 0;
+  const store = {
+    ...relay.store,
+    replaceState: async (record: MessageStateRecord, etag: string) => {
+      if (record.claim) untils.push(record.claim.until);
+      if (untils.length === 1) skipped = 60_000;
+      Date.now = () => now() + skipped;
+      return relay.store.replaceState(record, etag);
+    },
+  };
+  await deliverMessage({ ...relay.options, store }, wakeUpOf(mail));
+  assert.equal(untils.length, 2);
+  assert.ok(Date.parse(untils[1]!) > Date.now());
+  assert.equal((await relay.state(mail)).attempts, 1);
 });

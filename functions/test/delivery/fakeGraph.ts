@@ -14,6 +14,8 @@ export interface FakeAnswer {
   readonly retryAfter?: string;
   readonly delayMs?: number;
   readonly hang?: boolean;
+  /** The connection breaks in the middle of the answer's body. */
+  readonly cutOff?: boolean;
 }
 
 export interface FakeGraph {
@@ -40,6 +42,11 @@ export async function startFakeGraph(answers: readonly FakeAnswer[]): Promise<Fa
         ...(retryAfter && { 'retry-after': retryAfter }),
         ...(json !== undefined && { 'content-type': 'application/json' }),
       });
+      if (answer.cutOff) {
+        response.write('{');
+        setTimeout(() => response.destroy(), 20);
+        return;
+      }
       response.end(json === undefined ? answer.body : JSON.stringify(json));
     }, delayMs);
   });
