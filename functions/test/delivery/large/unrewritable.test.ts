@@ -263,10 +263,9 @@ async function* endless(): AsyncGenerator<Buffer> {
 test('a parser that is still at work after its time is ended', async () => {
   const events: MimeEvent[] = [];
   for await (const event of readMime(endless(), { bytes: false, workLimitMs: 200 })) events.push(event);
-  assert.deepEqual(
-    events.map(({ type }) => type),
-    ['part', 'gaveUp'],
-  );
+  // On a busy machine its time may be over before the first part is told.
+  assert.equal(events.at(-1)?.type, 'gaveUp');
+  assert.ok(events.length <= 2);
 });
 
 test('a parser that takes more memory than it may is ended, and the process lives on', async () => {
