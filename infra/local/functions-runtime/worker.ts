@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
+import type { ConnectionNote } from '../httpDoor.ts';
 import type { LogLevel } from './coreModule.ts';
 import { startFunctionsRuntime } from './runtime.ts';
 
@@ -33,13 +34,15 @@ const runtime = await startFunctionsRuntime({
   process.stdout.write(`${error.stack}\n`);
   return process.exit(1);
 });
-process.on('message', (message, handle) => {
-  if (message === 'connection' && handle) {
+process.on('message', (message: ConnectionNote | 'stop', handle) => {
+  if (message === 'stop') void stop();
+  else if (message.type === 'connection' && handle) {
     const socket = handle as Socket;
+    const taken: ConnectionNote = { type: 'taken', id: message.id };
+    process.send?.(taken);
     runtime.server.emit('connection', socket);
     socket.resume();
   }
-  if (message === 'stop') void stop();
 });
 process.send({ type: 'ready', functions: runtime.functionNames });
 

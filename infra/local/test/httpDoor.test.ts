@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openHttpDoor } from '../httpDoor.ts';
+import { eventually } from './harness/eventually.ts';
 
 const WORKER = fileURLToPath(new URL('fixtures/connectionWorker.mjs', import.meta.url));
 
@@ -14,7 +15,10 @@ async function startWorker(): Promise<ChildProcess> {
 }
 
 async function servedBy(port: number): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
+  const answer = await fetch(`http://127.0.0.1:${port}/`, {
+    headers: { connection: 'close' },
+    signal: AbortSignal.timeout(10_000),
+  });
   return Number(await answer.text());
 }
 
@@ -41,4 +45,27 @@ test('connections go to the live workers in turn, and wait while there is none',
   door.close();
   second.kill();
   await assert.rejects(servedBy(door.port));
+});
+
+test('connections on their way to a worker that is killed are served by another', async () => {
+  const first = await startWorker();
+  const workers = [first];
+  let taken = 0;
+  const door = await openHttpDoor(0, () => {
+    taken++;
+    return workers;
+  });
+  // A stopped process takes nothing from its channel, so all of these are still on their way when it dies.
+  first.kill('SIGSTOP');
+  const requests = Array.from({ length: 5 }, () => servedBy(door.port));
+  await eventually('the door has taken them', () => taken === requests.length);
+  const second = await startWorker();
+  workers.push(second);
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  workers.shift();
+  door.handOver();
+  assert.deepEqual(new Set(await Promise.all(requests)), new Set([second.pid]));
+  door.close();
+  second.kill();
 });

@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import { startRelay } from '../harness/startRelay.ts';
 import { burstArrivesOnce } from './burst.ts';
-import { burstSurvives, burstSurvivesRestart } from './kills.ts';
+import { burstSurvives, burstSurvivesDyingWorkers, burstSurvivesRestart } from './kills.ts';
 
 const MAILS = 1000;
 
@@ -17,6 +17,12 @@ test('a thousand mails arrive once, through three workers', async (t) => {
 test('a worker killed in the middle of a thousand loses nothing', async (t) => {
   await using relay = await startRelay();
   const { figures } = await burstSurvives({ relay, name: 'worker', mails: MAILS }, ({ workers }) => workers);
+  t.diagnostic(figures);
+});
+
+test('a worker killed five times in the middle of a thousand loses nothing', async (t) => {
+  await using relay = await startRelay();
+  const { figures } = await burstSurvivesDyingWorkers({ relay, name: 'workers', mails: MAILS });
   t.diagnostic(figures);
 });
 
