@@ -13,6 +13,7 @@ export async function retryMessage(
   { store, queues }: Pick<IntakeOptions, 'store' | 'queues'>,
   key: MessageKey,
   mayDuplicate: boolean,
+  tries = 5,
 ): Promise<MessageStateRecord> {
   const current = await store.readState(key);
   if (!current) throw new Refusal('not-found', `There is no message ${key.id}.`);
@@ -35,9 +36,13 @@ export async function retryMessage(
     due,
     reason: null,
     reported: false,
+    digestDue: false,
   };
-  if (!(await store.replaceState(again, current.etag)))
+  if (!(await store.replaceState(again, current.etag))) {
+    // Right after a failure its report is still being written down: look again before anything is refused.
+    if (tries > 1) return retryMessage({ store, queues }, key, mayDuplicate, tries - 1);
     throw new Refusal('conflict', `Message ${key.id} is being changed by somebody else. Look at its state again.`);
+  }
   await queues.wakeUp(DELIVERIES, wakeUpOf(again), 0);
   return again;
 }
