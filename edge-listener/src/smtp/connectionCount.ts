@@ -3,29 +3,28 @@ export function createConnectionCount(limits: {
   readonly connections: number;
   readonly connectionsPerAddress: number;
 }) {
-  const sessions = new Map<string, string>();
   const perAddress = new Map<string, number>();
+  let size = 0;
   return {
-    /** Counts the session in; false when that would be one too many. */
-    enter(session: string, address: string): boolean {
+    /** Counts a connection in and returns how to count it out, once; undefined when it would be one too many. */
+    enter(address: string): (() => void) | undefined {
       const here = perAddress.get(address) ?? 0;
-      if (sessions.size >= limits.connections) return false;
-      if (limits.connectionsPerAddress > 0 && here >= limits.connectionsPerAddress) return false;
-      sessions.set(session, address);
+      if (size >= limits.connections) return undefined;
+      if (limits.connectionsPerAddress > 0 && here >= limits.connectionsPerAddress) return undefined;
+      size++;
       perAddress.set(address, here + 1);
-      return true;
-    },
-    /** Counts the session out, if it was in. */
-    leave(session: string): void {
-      const address = sessions.get(session);
-      if (address === undefined) return;
-      sessions.delete(session);
-      const left = perAddress.get(address)! - 1;
-      if (left > 0) perAddress.set(address, left);
-      else perAddress.delete(address);
+      let left = false;
+      return () => {
+        if (left) return;
+        left = true;
+        size--;
+        const remaining = perAddress.get(address)! - 1;
+        if (remaining > 0) perAddress.set(address, remaining);
+        else perAddress.delete(address);
+      };
     },
     get size() {
-      return sessions.size;
+      return size;
     },
   };
 }

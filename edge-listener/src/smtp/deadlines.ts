@@ -7,10 +7,13 @@ export interface SessionProgress {
   /** When DATA began; undefined outside it. */
   dataAt: number | undefined;
   dataBytes: number;
+  /** True during the TLS handshake after STARTTLS, the command that was taken last. */
+  handshake: boolean;
 }
 
 export interface DeadlineLimits {
   readonly commandSeconds: number;
+  readonly handshakeSeconds: number;
   readonly messageSeconds: number;
   readonly minBytesPerSecond: number;
 }
@@ -22,6 +25,7 @@ const RATE_COUNTS_AFTER_SECONDS = 60;
 export function overdue(progress: SessionProgress, now: number, limits: DeadlineLimits): string | undefined {
   if (progress.dataAt === undefined) {
     const waited = (now - progress.commandAt) / 1000;
+    if (progress.handshake && waited > limits.handshakeSeconds) return handshakeTooSlow(limits);
     return waited > limits.commandSeconds ? `no command for ${limits.commandSeconds} s` : undefined;
   }
   const seconds = (now - progress.dataAt) / 1000;
@@ -29,4 +33,9 @@ export function overdue(progress: SessionProgress, now: number, limits: Deadline
   if (seconds > RATE_COUNTS_AFTER_SECONDS && progress.dataBytes / seconds < limits.minBytesPerSecond)
     return `a message came slower than ${limits.minBytesPerSecond} bytes a second`;
   return undefined;
+}
+
+/** The reason for a TLS handshake that took too long, however many bytes trickled in. */
+export function handshakeTooSlow({ handshakeSeconds }: DeadlineLimits): string {
+  return `a TLS handshake took longer than ${handshakeSeconds} s`;
 }

@@ -1,4 +1,5 @@
 // One SMTP session: smtp-server's, with what real devices need and the limits the library lacks.
+import type net from 'node:net';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { parseAddressCommand } from './addressCommand.ts';
 import type { SessionProgress } from './deadlines.ts';
@@ -17,13 +18,21 @@ const NO_NAME = 'unknown';
 
 export class EdgeConnection extends SMTPConnection {
   /** For the deadlines. */
-  readonly progress: SessionProgress = { commandAt: performance.now(), dataAt: undefined, dataBytes: 0 };
+  readonly progress: SessionProgress = {
+    commandAt: performance.now(),
+    dataAt: undefined,
+    dataBytes: 0,
+    handshake: false,
+  };
   /** Messages taken on this connection. */
   messages = 0;
   /** How the client logged in; empty without a login. */
   mechanism = '';
   #errors = 0;
   #commands = 0;
+  /** The topmost socket: during a handshake that is the TLS socket, which `_socket` is only afterwards. */
+  #top: net.Socket | undefined;
+  #timingOut = false;
   /** Set from the answer to a message until the client shows that it got it. */
   #unconfirmed: (() => void) | undefined;
 
@@ -73,6 +82,11 @@ export class EdgeConnection extends SMTPConnection {
 
   /** A text of ours brings its own enhanced status code; the library would put a generic one before it. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    if (this.#timingOut && code === 421) {
+      this.edge.overdue(this, 'nothing came any more');
+      this.end(replies.tooSlow);
+      return;
+    }
     super.send(code, data, typeof data === 'string' && ENHANCED_STATUS.test(data) ? false : context);
     if (code < 400 || code === 421 || code === 452) return;
     if (++this.#errors >= this.edge.settings.errorsPerConnection) this.end(replies.tooManyErrors);
@@ -82,6 +96,37 @@ export class EdgeConnection extends SMTPConnection {
   end({ code, text }: SmtpReply): void {
     super.send(code, text, false);
     this.close();
+  }
+
+  /** The library arms the idle timeout of every socket it begins to use. */
+  override _armTimeout(socket: net.Socket = this._socket): void {
+    this.#top = socket;
+    super._armTimeout(socket);
+  }
+
+  /** The library decides whether the client or the edge is the one that is silent, and ends the session with 421. */
+  override _onTimeout(): void {
+    this.#timingOut = true;
+    super._onTimeout();
+    this.#timingOut = false;
+  }
+
+  /** Closes; in the middle of a handshake from the top, as pulling the socket from under TLS can crash Node. */
+  override close(): void {
+    if (this._upgrading) this.cutOff();
+    else super.close();
+  }
+
+  /** Ends the connection as soon as what was said is sent. */
+  cutOff(): void {
+    if (this._upgrading) this.#top?.destroy();
+    else this._socket.destroySoon();
+  }
+
+  /** Called once the connection is gone, whichever way it went. */
+  override _onClose(): void {
+    super._onClose();
+    this.edge.forget(this.id);
   }
 
   /** The name may be missing, or be two words: UPSes and drives do that. It is for the record only. */
@@ -107,6 +152,7 @@ export class EdgeConnection extends SMTPConnection {
   /** Brings the byte count of the message under way up to date. */
   measure(): SessionProgress {
     this.progress.dataBytes = this._parser ? this._parser.dataBytes : 0;
+    this.progress.handshake = this._upgrading;
     return this.progress;
   }
 

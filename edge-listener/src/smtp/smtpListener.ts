@@ -78,23 +78,11 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       maxAllowedUnauthenticatedCommands: false,
       size: shared.messageLimit(),
       maxRecipients: config.limits.recipients,
-      maxClients: config.limits.connections * 2,
       maxCommandLength: 4096,
       closeTimeout: 1000,
       socketTimeout: config.limits.commandSeconds * 1000,
-      secure: listener.tls === 'implicit',
       ...(certificate && listener.tls !== 'none' ? (tlsOptionsOf(listener, certificate) as SMTPServerOptions) : {}),
-      onConnect(session, callback) {
-        const address = session.remoteAddress;
-        const reply = !networks.contains(address)
-          ? replies.notFromHere(address)
-          : connections.enter(session.id, address)
-            ? undefined
-            : replies.tooManyConnections;
-        if (reply) report('edge.refusedConnection', { address, reason: reply.text });
-        callback(reply ? new SmtpRefusal(reply) : null);
-      },
-      onClose: (session) => connections.leave(session.id),
+      onConnect: (_session, callback) => callback(),
       onAuth: login,
       onMailFrom(path, session, callback) {
         if (closing) return callback(new SmtpRefusal(replies.shuttingDown));
@@ -112,7 +100,14 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       },
     },
     {
-      autoTls: listener.tls === 'auto',
+      tls: listener.tls,
+      admit(address) {
+        const leave = networks.contains(address) ? connections.enter(address) : undefined;
+        if (leave) return leave;
+        const reply = networks.contains(address) ? replies.tooManyConnections : replies.notFromHere(address);
+        report('edge.refusedConnection', { address, reason: reply.text });
+        return reply;
+      },
       errorsPerConnection: config.limits.errorsPerConnection,
       deadlines: config.limits,
       bareLfEnd: (address) => access.deviceAt(address)?.bareLfEnd ?? false,
@@ -157,7 +152,7 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       await Promise.race([Promise.allSettled(receiving), grace]);
       for (const connection of server.sessions) {
         connection.end(replies.shuttingDown);
-        connection._socket.destroySoon();
+        connection.cutOff();
       }
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))]);
       for (const connection of server.sessions) connection._socket.destroy();

@@ -101,11 +101,13 @@ test('a device gets its messages a minute, all at once or spread, and no more', 
 });
 
 test('a session is ended when commands or messages take too long or come too slowly', () => {
-  const limits = { commandSeconds: 300, messageSeconds: 3600, minBytesPerSecond: 100 };
-  const at = (commandAt: number, dataAt: number | undefined, dataBytes: number, seconds: number) =>
-    overdue({ commandAt, dataAt, dataBytes }, seconds * 1000, limits);
+  const limits = { commandSeconds: 300, handshakeSeconds: 60, messageSeconds: 3600, minBytesPerSecond: 100 };
+  const at = (commandAt: number, dataAt: number | undefined, dataBytes: number, seconds: number, handshake = false) =>
+    overdue({ commandAt, dataAt, dataBytes, handshake }, seconds * 1000, limits);
   assert.equal(at(0, undefined, 0, 299), undefined);
   assert.match(at(0, undefined, 0, 301) ?? '', /no command/);
+  assert.equal(at(0, undefined, 0, 59, true), undefined);
+  assert.match(at(0, undefined, 0, 61, true) ?? '', /TLS handshake/);
   assert.equal(at(0, 0, 1, 59), undefined, 'a scanner may pause');
   assert.match(at(0, 0, 6000, 61) ?? '', /slower/);
   assert.equal(at(0, 0, 61_000, 61), undefined);

@@ -1,45 +1,12 @@
 // What one client may ask of the edge, and what happens beyond it.
 import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { hashPassword } from '../../src/policy/passwordHash.ts';
-import { type FakeRelay, startFakeRelay } from '../support/fakeRelay.ts';
-import { runEdge, type TestEdge, temporaryDirectory } from '../support/runEdge.ts';
-import { connectRaw, type RawClient, sendMail } from '../support/smtpClient.ts';
+import { connectRaw, greeted, sendMail } from '../support/smtpClient.ts';
 import { writeCertificate } from '../support/testCertificate.ts';
 import { until } from '../support/until.ts';
-
-interface Setting {
-  edge: TestEdge;
-  relay: FakeRelay;
-  directory: string;
-}
-
-function withEdge(
-  what: string,
-  overrides: (directory: string) => object | Promise<object>,
-  body: (setting: Setting) => Promise<void>,
-) {
-  test(what, async () => {
-    const { path, remove } = temporaryDirectory();
-    const relay = await startFakeRelay();
-    const edge = await runEdge(relay.url, `${path}/spool`, { ...(await overrides(path)) });
-    try {
-      await body({ edge, relay, directory: path });
-    } finally {
-      await edge.stop();
-      await relay.close();
-      remove();
-    }
-  });
-}
-
-async function greeted(port: number, localAddress?: string): Promise<RawClient> {
-  const client = await connectRaw(port, localAddress ? { localAddress } : {});
-  await client.reply();
-  await client.say('EHLO x');
-  return client;
-}
+import { withEdge } from '../support/withEdge.ts';
 
 describe('limits', { concurrency: 4 }, () => {
   withEdge(

@@ -127,3 +127,11 @@ export async function sendMail(
     client.destroy();
   }
 }
+
+/** A client that has said EHLO. */
+export async function greeted(port: number, localAddress?: string): Promise<RawClient> {
+  const client = await connectRaw(port, localAddress ? { localAddress } : {});
+  await client.reply();
+  await client.say('EHLO x');
+  return client;
+}

@@ -1,0 +1,118 @@
+// TLS in all the ways it begins: who is let in, who is sent away, and when it is over.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { describe } from 'node:test';
+import tls from 'node:tls';
+import { connectRaw, createRawClient, greeted, type RawClient, sendMail } from '../support/smtpClient.ts';
+import { writeCertificate } from '../support/testCertificate.ts';
+import { until } from '../support/until.ts';
+import { withEdge } from '../support/withEdge.ts';
+
+/** An edge with one listener of this kind and a certificate. */
+const listening =
+  (kind: string, { listener = {}, ...more }: { listener?: object; limits?: object; users?: object[] } = {}) =>
+  (directory: string) => ({
+    certificate: writeCertificate(directory),
+    listener: { tls: kind, ...listener },
+    ...more,
+  });
+
+async function secured(port: number): Promise<RawClient> {
+  const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  const client = createRawClient(socket);
+  assert.equal((await client.reply()).code, 220);
+  await client.say('EHLO x');
+  return client;
+}
+
+async function sendOver(client: RawClient): Promise<void> {
+  for (const line of ['MAIL FROM:<a@b.example>', 'RCPT TO:<c@d.example>', 'DATA']) await client.say(line);
+  assert.equal((await client.say('Subject: x\r\n\r\n.')).code, 250);
+  assert.equal((await client.say('QUIT')).code, 221);
+  await client.closed;
+}
+
+describe('TLS', { concurrency: 4 }, () => {
+  withEdge(
+    'a session that went over to TLS and quit is over, also for the clocks',
+    listening('starttls', { limits: { commandSeconds: 5, connectionsPerAddress: 1 } }),
+    async ({ edge }) => {
+      const client = await greeted(edge.port);
+      await client.say('STARTTLS');
+      await client.startTls();
+      await client.say('EHLO x');
+      assert.equal((await client.say('QUIT')).code, 221);
+      await client.closed;
+      // A second silent session is the clock: the first one would be overdue before it.
+      let silent = await connectRaw(edge.port);
+      await until('the first one is counted out', async () => {
+        if ((await silent.reply()).code === 220) return true;
+        silent = await connectRaw(edge.port);
+        return false;
+      });
+      await silent.closed;
+      assert.equal(edge.seen('edge.tooSlow').length, 1);
+    },
+  );
+
+  withEdge('a listener with TLS from the first byte takes mail', listening('implicit'), async ({ edge, relay }) => {
+    await sendOver(await secured(edge.port));
+    await until('it arrives', () => relay.taken.length === 1);
+    assert.equal(relay.taken[0]!.envelope.client.tls, 'TLSv1.3');
+  });
+
+  for (const kind of ['implicit', 'auto'])
+    withEdge(
+      `${kind}: a TLS handshake that only trickles is ended, others are served meanwhile and after`,
+      listening(kind, { limits: { handshakeSeconds: 1 } }),
+      async ({ edge }) => {
+        const drip = await connectRaw(edge.port);
+        drip.write(Buffer.from('1603010200', 'hex'));
+        const timer = setInterval(() => drip.write('\0'), 200);
+        await sendOver(await secured(edge.port));
+        await drip.closed;
+        clearInterval(timer);
+        assert.match(String(edge.seen('edge.tooSlow')[0]?.fields.reason), /TLS handshake/);
+        await sendOver(await secured(edge.port));
+        if (kind === 'auto') assert.equal((await sendMail(edge.port)).code, 250);
+      },
+    );
+
+  withEdge(
+    'starttls: a TLS handshake that only trickles is ended',
+    listening('starttls', { limits: { handshakeSeconds: 1 } }),
+    async ({ edge }) => {
+      const drip = await greeted(edge.port);
+      await drip.say('STARTTLS');
+      drip.write(Buffer.from('1603010200', 'hex'));
+      const timer = setInterval(() => drip.write('\0'), 200);
+      await drip.closed;
+      clearInterval(timer);
+      assert.match(String(edge.seen('edge.tooSlow')[0]?.fields.reason), /TLS handshake/);
+      assert.equal((await sendMail(edge.port)).code, 250);
+    },
+  );
+
+  for (const kind of ['implicit', 'auto'])
+    withEdge(
+      `${kind}: a client outside the networks, or one too many, is sent away before any handshake`,
+      listening(kind, { listener: { clients: ['127.0.0.1'] }, limits: { connectionsPerAddress: 1 } }),
+      async ({ edge }) => {
+        const held = await secured(edge.port);
+        for (const localAddress of ['127.0.0.1', '127.0.0.2']) {
+          const socket = tls.connect({
+            socket: net.connect({ port: edge.port, host: '127.0.0.1', localAddress }),
+            rejectUnauthorized: false,
+          });
+          await assert.rejects(
+            new Promise((resolve, reject) => socket.on('secureConnect', resolve).on('error', reject)),
+          );
+        }
+        assert.deepEqual(
+          edge.seen('edge.refusedConnection').map(({ fields }) => fields.address),
+          ['127.0.0.1', '127.0.0.2'],
+        );
+        held.destroy();
+      },
+    );
+});
