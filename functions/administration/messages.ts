@@ -1,87 +1,71 @@
 /** `npm run messages -- COMMAND`: what an administrator with access to the mail's storage can see and do. */
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
 import { isMessageId } from '../contract/messageId.ts';
-import { MESSAGE_STATES, type MessageState } from '../contract/relayProtocol.ts';
 import { Refusal } from '../intake/problems.ts';
 import { retryMessage } from '../intake/retryMessage.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
-import { findById, findMessages, type MessageFilter } from './findMessages.ts';
-import { openStore } from './openStore.ts';
+import type { MessageKey } from '../storage/messageStore.ts';
+import { describeMessage, lineOf } from './describeMessage.ts';
+import { findById, findMessages, type MessageFilter, newest, unreadableInWords } from './findMessages.ts';
+import {
+  HELP,
+  listFilter,
+  needed,
+  readArguments,
+  readFilter,
+  readNumber,
+  UsageError,
+  type Values,
+} from './messageArguments.ts';
+import type { openStore } from './openStore.ts';
 
-const HELP = `Usage: npm run messages -- COMMAND [options]
+/** Every command, and whether it takes an argument. */
+const COMMANDS: Readonly<Record<string, boolean>> = {
+  list: false,
+  find: true,
+  show: true,
+  export: true,
+  retry: true,
+  pause: false,
+  resume: false,
+};
 
-  list                 mail that is not sent yet (all: with --state sent, or --all)
-  find TEXT            mail whose Message-ID contains TEXT, sent or not
-  show ID              all that is known of one mail
-  export ID            the stored message itself, to standard output
-  retry ID             send a failed mail again (a held one: --may-duplicate)
-  retry --state failed [filters]   every failed mail that matches
-  pause | resume       stop sending and keep accepting; go on
-
-Filters: --state S[,S]  --from ADDRESS  --to ADDRESS  --device IP  --caller NAME
-         --older-than 2h  --newer-than 3d  (m, h, d)  --limit N (default 100)
-         an ADDRESS may be a whole domain: @contoso.com
-Storage: --account NAME (in Azure, with your own az login), or MailStorage in the
-         environment, or the local relay's: --data DIR (default .local)
-Output:  --json, one object a line
-
-Exit codes: 0 done, 1 it could not be done, 2 nothing was found, 64 the command is wrong.`;
-
-const OPTIONS = {
-  account: { type: 'string' },
-  data: { type: 'string', default: '.local' },
-  state: { type: 'string' },
-  from: { type: 'string' },
-  to: { type: 'string' },
-  device: { type: 'string' },
-  caller: { type: 'string' },
-  'older-than': { type: 'string' },
-  'newer-than': { type: 'string' },
-  limit: { type: 'string', default: '100' },
-  all: { type: 'boolean', default: false },
-  'may-duplicate': { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-} as const;
-
-const COMMANDS = ['list', 'find', 'show', 'export', 'retry', 'pause', 'resume'];
-
-class UsageError extends Error {}
-
-type Values = ReturnType<typeof readArguments>['values'];
 type Storage = Awaited<ReturnType<typeof openStore>>;
 
-function readArguments() {
-  try {
-    return parseArgs({ options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
+/** What was asked for is not there: exit code 2. */
+class NothingFound extends Error {}
 
 async function main(): Promise<number> {
-  const { values, positionals } = readArguments();
-  const [command, argument] = positionals;
+  const { values, positionals } = readArguments(process.argv.slice(2));
+  const [command, argument, ...more] = positionals;
   if (values.help || !command) {
     console.log(HELP);
-    return command || values.help ? 0 : 64;
+    return values.help ? 0 : 64;
   }
-  if (!COMMANDS.includes(command)) throw new UsageError(`There is no command ${command}.`);
-  const filter = readFilter(values);
+  if (!Object.hasOwn(COMMANDS, command)) throw new UsageError(`There is no command ${command}.`);
+  const tooMany = COMMANDS[command] ? more[0] : argument;
+  if (tooMany !== undefined) throw new UsageError(`${command} has nothing to do with ${tooMany}.`);
+  const filter = command === 'list' ? listFilter(values) : readFilter(values);
   const limit = readNumber('limit', values.limit);
-  const storage = await openStore(values);
+  if (command === 'find') needed(argument, 'find TEXT');
+  else if (COMMANDS[command] && !(command === 'retry' && filter.states)) readId(argument);
+  // Only now: the SDK takes its time to load, and a wrong command is told at once.
+  const { openStore } = await import('./openStore.ts');
+  const storage = await openStore({ ...values, endpointSuffix: values['endpoint-suffix'] });
   switch (command) {
     case 'list':
-      return list(storage, { states: values.all ? [...MESSAGE_STATES] : unfinished, ...filter }, limit, values.json);
+      return list(storage, filter, limit, values.json);
     case 'find':
-      return list(storage, { ...filter, messageId: needed(argument, 'find TEXT') }, limit, values.json);
-    case 'show':
-      return show(await one(storage, argument), values.json);
+      return list(storage, { ...filter, messageId: argument! }, limit, values.json);
+    case 'show': {
+      const record = await one(storage, argument, values);
+      console.log(values.json ? JSON.stringify(record) : describeMessage(record));
+      return 0;
+    }
     case 'export':
-      return exportMessage(storage, await one(storage, argument));
+      return exportMessage(storage, await one(storage, argument, values));
     case 'retry':
-      return retry(storage, argument, filter, values);
+      return argument ? retryOne(storage, argument, values) : retryAll(storage, filter, values);
     default:
       await storage.store.setPaused(command === 'pause');
       console.log(command === 'pause' ? 'Paused: mail is accepted and kept, nothing is sent.' : 'Resumed.');
@@ -89,35 +73,14 @@ async function main(): Promise<number> {
   }
 }
 
-const unfinished: MessageState[] = ['accepted', 'sending', 'held', 'failed'];
-
 async function list({ store }: Storage, filter: MessageFilter, limit: number, json: boolean): Promise<number> {
-  let count = 0;
-  for await (const record of findMessages(store, filter)) {
-    if (count++ === limit) {
-      console.error(`There are more than ${limit}; --limit N shows more.`);
-      break;
-    }
-    console.log(json ? JSON.stringify(record) : line(record));
-  }
+  const unreadable = countUnreadable();
+  const { records, count } = await newest(findMessages(store, filter, unreadable.note), limit);
+  for (const record of records) console.log(json ? JSON.stringify(record) : lineOf(record));
+  if (count > limit) console.error(`These are the newest ${limit} of ${count}; --limit N shows more.`);
   if (count === 0) console.error('No mail matches.');
-  return count === 0 ? 2 : 0;
-}
-
-function line({ id, state, acceptedAt, attempts, mailbox, to, reason, due }: MessageStateRecord): string {
-  const recipients = to.length > 2 ? `${to[0]} and ${to.length - 1} more` : to.join(', ');
-  const next = state === 'accepted' && attempts > 0 ? `  next ${due}` : '';
-  return `${id}  ${state.padEnd(8)}  ${acceptedAt}  ${mailbox} -> ${recipients}  tries ${attempts}${next}${reason ? `\n    ${reason}` : ''}`;
-}
-
-function show(record: MessageStateRecord, json: boolean): number {
-  if (json) console.log(JSON.stringify(record));
-  else for (const [name, value] of Object.entries(record)) console.log(`${name.padEnd(15)} ${shown(value)}`);
-  return 0;
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '-');
+  if (filter.states && !filter.states.includes('sent')) console.error('Sent mail is not among it: --all shows it too.');
+  return unreadable.count() > 0 ? 1 : count === 0 ? 2 : 0;
 }
 
 async function exportMessage({ store }: Storage, record: MessageStateRecord): Promise<number> {
@@ -127,18 +90,18 @@ async function exportMessage({ store }: Storage, record: MessageStateRecord): Pr
   return 0;
 }
 
-async function retry(storage: Storage, id: string | undefined, filter: MessageFilter, values: Values): Promise<number> {
-  const mayDuplicate = values['may-duplicate'];
-  if (id) {
-    await retryMessage(storage, await one(storage, id), mayDuplicate);
-    console.log(`${id} will be sent again.`);
-    return 0;
-  }
-  if (!filter.states) throw new UsageError('retry needs an ID, or --state failed (or held) and filters.');
+async function retryOne(storage: Storage, id: string, values: Values): Promise<number> {
+  await sendAgain(storage, await one(storage, id, values), values);
+  console.log(`${id} will be sent again.`);
+  return 0;
+}
+
+async function retryAll(storage: Storage, filter: MessageFilter, values: Values): Promise<number> {
+  const unreadable = countUnreadable();
   let [retried, refused] = [0, 0];
-  for await (const record of findMessages(storage.store, filter)) {
+  for await (const record of findMessages(storage.store, filter, unreadable.note)) {
     try {
-      await retryMessage(storage, record, mayDuplicate);
+      await sendAgain(storage, record, values);
       retried++;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -147,58 +110,57 @@ async function retry(storage: Storage, id: string | undefined, filter: MessageFi
     }
   }
   console.log(`${retried} will be sent again${refused > 0 ? `, ${refused} were refused` : ''}.`);
-  return refused > 0 ? 1 : retried === 0 ? 2 : 0;
+  return refused + unreadable.count() > 0 ? 1 : retried === 0 ? 2 : 0;
 }
 
-async function one({ store }: Storage, id: string | undefined): Promise<MessageStateRecord> {
-  const wanted = needed(id, 'an ID');
-  if (!isMessageId(wanted)) throw new UsageError(`${wanted} is not an id (a lower-case UUID).`);
-  const found = await findById(store, wanted);
+async function sendAgain(storage: Storage, record: MessageStateRecord, values: Values): Promise<void> {
+  const mayDuplicate = values['may-duplicate'];
+  if (record.state === 'held' && !mayDuplicate)
+    throw new Refusal(
+      'conflict',
+      `${record.id} is held because it may have been sent; with --may-duplicate it is sent again all the same.`,
+    );
+  await retryMessage(storage, record, mayDuplicate);
+}
+
+async function one({ store }: Storage, argument: string | undefined, { caller }: Values): Promise<MessageStateRecord> {
+  const id = readId(argument);
+  const found = await findById(store, id, caller);
   if (found.length > 1)
-    throw new Error(`${wanted} is the id of a mail of each of: ${found.map(({ caller }) => caller).join(', ')}.`);
-  if (!found[0]) throw new Error(`There is no mail ${wanted}. Receipts of sent mail are kept for 35 days.`);
+    throw new Error(
+      `Several callers have a mail ${id}; say whose with --caller: ${found.map((each) => each.caller).join(', ')}.`,
+    );
+  if (!found[0])
+    throw new NothingFound(
+      `There is no mail ${id}${caller ? ` of ${caller}` : ''}. Receipts of sent mail are kept for 35 days.`,
+    );
   return found[0];
 }
 
-function readFilter(values: Values): MessageFilter {
-  const states = values.state?.split(',').map((state) => {
-    if (!MESSAGE_STATES.includes(state as MessageState))
-      throw new UsageError(`--state: ${state} is none of ${MESSAGE_STATES.join(', ')}.`);
-    return state as MessageState;
-  });
+function readId(argument: string | undefined): string {
+  const id = needed(argument, 'an ID');
+  if (!isMessageId(id)) throw new UsageError(`${id} is not an id (a lower-case UUID).`);
+  return id;
+}
+
+/** Says of every record that cannot be read that it cannot, and counts them: what is told is not all there is. */
+function countUnreadable(): { note(key: MessageKey, why: unknown): void; count(): number } {
+  let count = 0;
   return {
-    ...(states && { states }),
-    ...(values.from && { from: values.from }),
-    ...(values.to && { to: values.to }),
-    ...(values.device && { device: values.device }),
-    ...(values.caller && { caller: values.caller }),
-    ...(values['older-than'] && { olderThanMs: readSpan('older-than', values['older-than']) }),
-    ...(values['newer-than'] && { newerThanMs: readSpan('newer-than', values['newer-than']) }),
+    note(key, why) {
+      count++;
+      console.error(unreadableInWords(key, why));
+    },
+    count: () => count,
   };
 }
 
-const UNITS: Record<string, number> = { m: 60_000, h: 3600_000, d: 24 * 3600_000 };
-
-function readSpan(name: string, text: string): number {
-  const [, number, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
-  if (!number) throw new UsageError(`--${name}: ${text} is not a span such as 30m, 2h or 3d.`);
-  return Number(number) * UNITS[unit!]!;
-}
-
-function readNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new UsageError(`--${name}: ${text} is not a number from 1 up.`);
-  return Number(text);
-}
-
-function needed(argument: string | undefined, what: string): string {
-  if (!argument) throw new UsageError(`${what}: it is missing.`);
-  return argument;
-}
-
+// Who pipes a list into `head` has read enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 try {
   process.exitCode = await main();
 } catch (error) {
   const usage = error instanceof UsageError;
   console.error(usage ? `${(error as Error).message} (--help shows how it is used)` : (error as Error).message);
-  process.exitCode = usage ? 64 : 1;
+  process.exitCode = usage ? 64 : error instanceof NothingFound ? 2 : 1;
 }

@@ -10,8 +10,16 @@ import { LOCAL_STORAGE_FILE } from './localStorageFile.ts';
 export interface StoreLocation {
   /** Name of the storage account in Azure; the administrator's own `az login` opens it. */
   readonly account?: string | undefined;
+  /** Where that account's names end; another one in national clouds. */
+  readonly endpointSuffix: string;
   /** Data directory of the local relay. */
   readonly data: string;
+}
+
+/** Addresses of a storage account in Azure. */
+export interface StorageAddresses {
+  readonly blobs: string;
+  readonly queues: string;
 }
 
 export async function openStore(location: StoreLocation): Promise<{ store: MessageStore; queues: DeliveryQueues }> {
@@ -19,19 +27,44 @@ export async function openStore(location: StoreLocation): Promise<{ store: Messa
   return { store: createBlobMessageStore(blobs), queues: createDeliveryQueues(queues) };
 }
 
-async function openClients({ account, data }: StoreLocation) {
+/**
+ * The account in Azure that is meant: the one that is named, else the one that the environment names as the function
+ * app's does; undefined for neither, or where the environment holds a connection string.
+ */
+export function azureStorage(
+  { account, endpointSuffix }: StoreLocation,
+  env: Readonly<Record<string, string | undefined>>,
+): StorageAddresses | undefined {
   if (account) {
     if (!/^[a-z0-9]{3,24}$/.test(account))
       throw new Error(`--account: ${account} is not the name of a storage account.`);
+    if (!/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(endpointSuffix))
+      throw new Error(`--endpoint-suffix: ${endpointSuffix} is not one such as core.usgovcloudapi.net.`);
+    return {
+      blobs: `https://${account}.blob.${endpointSuffix}`,
+      queues: `https://${account}.queue.${endpointSuffix}`,
+    };
+  }
+  const { MailStorage, MailStorage__blobServiceUri: blobs, MailStorage__queueServiceUri: queues } = env;
+  if (MailStorage || (!blobs && !queues)) return undefined;
+  if (!blobs || !queues)
+    throw new Error('MailStorage__blobServiceUri and MailStorage__queueServiceUri: one is set, and both are needed.');
+  return { blobs, queues };
+}
+
+async function openClients(location: StoreLocation) {
+  const azure = azureStorage(location, process.env);
+  if (azure) {
     const { AzureCliCredential } = await import('@azure/identity');
     const credential = new AzureCliCredential();
     return {
-      blobs: new BlobServiceClient(`https://${account}.blob.core.windows.net`, credential),
-      queues: new QueueServiceClient(`https://${account}.queue.core.windows.net`, credential),
+      blobs: new BlobServiceClient(azure.blobs, credential),
+      queues: new QueueServiceClient(azure.queues, credential),
     };
   }
+  const { data } = location;
   const connection =
-    process.env.MailStorage ?? (await readFile(join(data, LOCAL_STORAGE_FILE), 'utf8').catch(() => undefined));
+    process.env.MailStorage || (await readFile(join(data, LOCAL_STORAGE_FILE), 'utf8').catch(() => undefined));
   if (!connection)
     throw new Error(
       `No storage to look into: name one with --account NAME (in Azure), or start the local relay first (its data is looked for in ${data}; --data DIR for another place).`,

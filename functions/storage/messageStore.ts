@@ -27,6 +27,11 @@ export interface StoredState {
   readonly etag: string;
 }
 
+/** What listing `state/` tells of one mail: its state too, unless an older version wrote the record. */
+export interface ListedState extends MessageKey {
+  readonly state?: string;
+}
+
 /** What listing `mail/` tells of one body. */
 export interface StoredBody extends MessageKey {
   readonly size: number;
@@ -47,7 +52,7 @@ export interface MessageStore {
   /** Every body there is: all unfinished mail, and the odd leftover. */
   listBodies(): AsyncIterable<StoredBody>;
   /** Every mail that is known of, finished or not: receipts are kept for 35 days. */
-  listStates(): AsyncIterable<MessageKey>;
+  listStates(): AsyncIterable<ListedState>;
   readState(key: MessageKey): Promise<StoredState | undefined>;
   /** Creates the record; false when one exists. */
   createState(record: MessageStateRecord): Promise<boolean>;
@@ -71,6 +76,7 @@ export interface BodyWriter {
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const DIGEST_METADATA = 'bodysha256';
 const WRITE_TOKEN = 'write';
+const STATE_METADATA = 'state';
 const NOT_FOUND = [404];
 /** 409 where a blob exists already (BlobAlreadyExists), 412 where a condition failed in general. */
 const CONDITION_FAILED = [409, 412];
@@ -118,9 +124,10 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
     },
 
     async *listStates() {
-      for await (const blob of states.listBlobsFlat()) {
+      for await (const blob of states.listBlobsFlat({ includeMetadata: true })) {
         const [caller, id] = blob.name.split('/');
-        if (caller && id && isCallerName(caller)) yield { caller, id };
+        const state = blob.metadata?.[STATE_METADATA];
+        if (caller && id && isCallerName(caller)) yield { caller, id, ...(state !== undefined && { state }) };
       }
     },
 
@@ -132,11 +139,13 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
     },
 
     async createState(record) {
-      return (await writeIf(state(record), JSON.stringify(record), { ifNoneMatch: '*' })) !== undefined;
+      const metadata = { [STATE_METADATA]: record.state };
+      return (await writeIf(state(record), JSON.stringify(record), { ifNoneMatch: '*' }, metadata)) !== undefined;
     },
 
     async replaceState(record, etag) {
-      const next = await writeIf(state(record), JSON.stringify(record), { ifMatch: etag });
+      const metadata = { [STATE_METADATA]: record.state };
+      const next = await writeIf(state(record), JSON.stringify(record), { ifMatch: etag }, metadata);
       return next === undefined ? undefined : { record, etag: next };
     },
 
@@ -174,13 +183,14 @@ async function writeIf(
   blob: BlockBlobClient,
   text: string,
   conditions: { ifMatch?: string; ifNoneMatch?: string },
+  metadata: Record<string, string> = {},
 ): Promise<string | undefined> {
   const token = crypto.randomUUID();
   const written = await unlessStatus(
     CONDITION_FAILED,
     blob.upload(text, Buffer.byteLength(text), {
       conditions,
-      metadata: { [WRITE_TOKEN]: token },
+      metadata: { ...metadata, [WRITE_TOKEN]: token },
       blobHTTPHeaders: { blobContentType: 'application/json' },
     }),
   );

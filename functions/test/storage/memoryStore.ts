@@ -48,7 +48,8 @@ export function createMemoryStore(): MemoryStore {
       }
     },
     async *listStates() {
-      for (const { record } of [...states.values()]) yield { caller: record.caller, id: record.id };
+      for (const { record } of [...states.values()])
+        yield { caller: record.caller, id: record.id, state: record.state };
     },
     isPaused: async () => paused,
     async setPaused(value) {

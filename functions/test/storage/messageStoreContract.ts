@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import type { MessageStateRecord } from '../../storage/messageState.ts';
-import type { MessageKey, MessageStore } from '../../storage/messageStore.ts';
+import type { ListedState, MessageKey, MessageStore } from '../../storage/messageStore.ts';
 
 export function aRecord(changes: Partial<MessageStateRecord> = {}): MessageStateRecord {
   const now = new Date().toISOString();
@@ -129,14 +129,18 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
     assert.equal(await store.markOnce(mark, 'first'), 'first');
   });
 
-  test(`${name}: listing states names every mail and nothing else that is kept beside them`, async () => {
-    const [store, record] = [open(), aRecord()];
+  test(`${name}: listing states names every mail and its state, and nothing else that is kept beside them`, async () => {
+    const [store, record, sent] = [open(), aRecord(), aRecord()];
     await store.createState(record);
+    await store.createState(sent);
+    const current = await store.readState(sent);
+    await store.replaceState({ ...sent, state: 'sent' }, current!.etag);
     await store.markOnce(randomUUID(), 'mark');
     await store.setPaused(true);
-    const listed: MessageKey[] = [];
+    const listed: ListedState[] = [];
     for await (const key of store.listStates()) listed.push(key);
-    assert.ok(listed.some(({ id }) => id === record.id));
+    const stateOf = (wanted: string) => listed.find(({ id }) => id === wanted)?.state;
+    assert.deepEqual([stateOf(record.id), stateOf(sent.id)], ['accepted', 'sent']);
     assert.ok(listed.every(({ caller }) => !caller.startsWith('_')));
     await store.setPaused(false);
   });
