@@ -3,6 +3,8 @@ import { hash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { syncDirectory } from './durable.ts';
+import { failedIds, failedPath } from './failedMail.ts';
+import { inParallel } from './inParallel.ts';
 import { decodeHead, decodeMeta, findHead, HEAD_BYTES, type RecordMeta } from './record.ts';
 import { createSpoolFile, readStateNotes, type SpoolFile, type StateNote, statePathOf } from './spoolFile.ts';
 
@@ -29,6 +31,12 @@ export interface FoundRecord {
   readonly note: Extract<StateNote, { attempts: number }> | undefined;
 }
 
+/** The head and JSON of nearly every message; a longer one is read again. */
+const USUAL_START_BYTES = 2048;
+
+/** How many messages with files of their own are looked at at once. */
+const LOOK_AT_ONCE = 16;
+
 /** Makes the directories, durable, readable by the edge alone. */
 export async function prepareDirectories(directory: string, layout: SpoolLayout): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -44,21 +52,69 @@ export async function sweepIncoming(layout: SpoolLayout): Promise<number> {
 }
 
 /**
+ * Finds everything that is promised and hands each to `adopt`, once. What is also in `failed` is not promised any more,
+ * and what a power cut left in two places is one message. Resolves with how much was damaged. No full disk keeps it
+ * from going on: what cannot be put aside or cleared away now stays where it is until the next start.
+ */
+export async function recoverQueued(layout: SpoolLayout, adopt: (found: FoundRecord) => void): Promise<number> {
+  const failed = new Set(await failedIds(layout));
+  const seen = new Set<string>();
+  const names = (await readdir(layout.queued)).sort();
+  const withNotes = new Set(names.filter((name) => name.endsWith('.state')).map((name) => name.slice(0, -6)));
+  let damaged = 0;
+
+  async function keep(found: FoundRecord): Promise<void> {
+    const { id } = found.meta;
+    const isFailed = failed.has(id) && (await recoverOwnFile(failedPath(layout, id), layout, false)) !== undefined;
+    if (!isFailed && !seen.has(id)) {
+      seen.add(id);
+      return adopt(found);
+    }
+    const { file, offset } = found;
+    file.live--;
+    await (file.live > 0 ? file.noteDurably({ at: offset, gone: true }) : file.reclaim()).catch(() => undefined); // see above
+  }
+
+  const readSegment = createSegmentReader(layout);
+  for (const name of names.filter((name) => name.endsWith('.segment'))) {
+    const finding = await readSegment(join(layout.queued, name));
+    damaged += finding.damaged;
+    for (const found of finding.records) await keep(found);
+  }
+  const own = names.filter((name) => name.endsWith('.mail'));
+  await inParallel(own, LOOK_AT_ONCE, async (name) => {
+    const found = await recoverOwnFile(join(layout.queued, name), layout, withNotes.has(name));
+    if (found) await keep(found);
+    else damaged++;
+  });
+  const here = new Set(names);
+  for (const name of withNotes)
+    if (!here.has(name)) await rm(statePathOf(join(layout.queued, name)), { force: true }).catch(() => undefined); // see above
+  return damaged;
+}
+
+/**
  * Reads the record of a message with a file of its own; undefined, and the file put aside, when it is damaged. The
  * bytes themselves are checked when the message is opened for forwarding: reading gigabytes now would delay the start.
  */
-export async function recoverOwnFile(path: string, layout: SpoolLayout): Promise<FoundRecord | undefined> {
+export async function recoverOwnFile(
+  path: string,
+  layout: SpoolLayout,
+  hasNotes = true,
+): Promise<FoundRecord | undefined> {
   const handle = await open(path, 'r');
   let found: Omit<FoundRecord, 'file' | 'note'> | undefined;
   try {
-    const head = Buffer.alloc(HEAD_BYTES);
-    await handle.read(head, 0, HEAD_BYTES, 0);
-    const lengths = decodeHead(head);
+    let start = Buffer.alloc(USUAL_START_BYTES);
+    await handle.read(start, 0, start.length, 0);
+    const lengths = decodeHead(start);
     if (lengths) {
-      const json = Buffer.alloc(lengths.metaLength);
-      await handle.read(json, 0, json.length, HEAD_BYTES);
-      const meta = decodeMeta(json, lengths.metaCrc);
       const startLength = HEAD_BYTES + lengths.metaLength;
+      if (startLength > start.length) {
+        start = Buffer.alloc(startLength);
+        await handle.read(start, 0, startLength, 0);
+      }
+      const meta = decodeMeta(start.subarray(HEAD_BYTES, startLength), lengths.metaCrc);
       if (meta && (await handle.stat()).size === startLength + lengths.bytes)
         found = { offset: 0, startLength, bytes: lengths.bytes, meta };
     }
@@ -66,10 +122,10 @@ export async function recoverOwnFile(path: string, layout: SpoolLayout): Promise
     await handle.close();
   }
   if (!found) {
-    await putAside(path, layout);
+    await putAside(path, layout).catch(() => undefined); // no room even for that: it stays, and nothing sends it
     return undefined;
   }
-  const note = (await readStateNotes(path)).get(0);
+  const note = hasNotes ? (await readStateNotes(path)).get(0) : undefined;
   return { ...found, file: createSpoolFile(path, 1, true), note: note && 'attempts' in note ? note : undefined };
 }
 
@@ -119,7 +175,11 @@ export function createSegmentReader(layout: SpoolLayout): (path: string) => Prom
       const record = readRecord(data, offset);
       if (!record) {
         const next = findHead(data, offset + 1) ?? data.length;
-        if (await keepStretch(path, layout, data.subarray(offset, next), offset)) damaged++;
+        const stretch = data.subarray(offset, next);
+        if (stretch.some((byte) => byte !== 0)) {
+          damaged++;
+          await keepStretch(path, layout, stretch, offset).catch(() => file.live++); // no room: the segment stays as it is
+        }
         offset = next;
         continue;
       }
@@ -130,7 +190,7 @@ export function createSegmentReader(layout: SpoolLayout): (path: string) => Prom
       }
       offset += record.startLength + record.bytes;
     }
-    if (file.live === 0) await file.reclaim();
+    if (file.live === 0) await file.reclaim().catch(() => undefined); // it holds nothing that would be sent
     return { records, damaged };
   };
 }
@@ -146,8 +206,6 @@ function readRecord(data: Buffer, offset: number): Pick<FoundRecord, 'startLengt
   return { startLength, bytes: lengths.bytes, meta };
 }
 
-async function keepStretch(path: string, layout: SpoolLayout, stretch: Buffer, offset: number): Promise<boolean> {
-  if (stretch.every((byte) => byte === 0)) return false;
+async function keepStretch(path: string, layout: SpoolLayout, stretch: Buffer, offset: number): Promise<void> {
   await writeFile(join(layout.damaged, `${basename(path)}.${offset}`), stretch, { mode: 0o600 });
-  return true;
 }

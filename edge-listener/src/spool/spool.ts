@@ -30,14 +30,20 @@ export interface Spool {
   queued(): Iterable<QueuedEntry>;
   /** Every failed message. */
   failed(): Promise<FailedEntry[]>;
+  /** The failed message of this id; undefined when there is none. */
+  failedOne(id: string): Promise<FailedEntry | undefined>;
   /** Opens a queued or failed message for a person; undefined when there is none of this id. */
   find(id: string): Promise<StoredMessage | undefined>;
   /** Makes a queued message due now, or a failed one queued again with no attempts. */
   retry(id: string): Promise<OperatorResult>;
+  /** Makes those of these messages that are queued, and that nobody has, due now. */
+  expedite(ids: Iterable<string>): void;
   /** Keeps a queued message from being forwarded: it becomes a failed one with this reason. */
   hold(id: string, reason: string): Promise<OperatorResult>;
   /** Deletes a message for good. */
   remove(id: string): Promise<OperatorResult>;
+  /** Deletes every message that failed before `before`, milliseconds since 1970; resolves with their ids. */
+  sweepFailed(before: number): Promise<string[]>;
   /** Waits for what is under way and lets go of the directory. */
   close(): Promise<void>;
 }
@@ -89,7 +95,7 @@ export type Settlement =
   | { readonly kind: 'retry'; readonly attempts: number; readonly due: number; readonly firstTriedAt: number }
   | { readonly kind: 'failed'; readonly attempts: number; readonly code: string; readonly reason: string };
 
-/** What came of an operator's command; `busy`: the message is being forwarded at this moment. */
+/** What came of an operator's command; `busy`: the message is being forwarded, or moved, at this moment. */
 export type OperatorResult = 'done' | 'unknown' | 'busy';
 
 /** A message kept for a person. */

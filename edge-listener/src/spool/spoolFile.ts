@@ -1,5 +1,5 @@
 // A file that holds promised messages, and the notes about them beside it.
-import { appendFile, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 
 /**
  * What became of the record at `at`, one JSON line in the `.state` file; the last line about a record counts.
@@ -13,8 +13,8 @@ export type StateNote =
 /**
  * One file of records. It is deleted when it is sealed (nothing will be added) and no record in it is needed.
  *
- * The notes are not synced: a lost note makes the edge forward a message once more, which the function app
- * recognises by its id, or try again sooner.
+ * A note need not be synced where losing it makes the edge forward a message once more, which the function app
+ * recognises by its id, or try again sooner. Whoever needs more calls `noteDurably`.
  */
 export interface SpoolFile {
   readonly path: string;
@@ -24,8 +24,12 @@ export interface SpoolFile {
   sealed: boolean;
   /** Resolves when the note is in the file. Notes of the same moment are written together. */
   note(note: StateNote): Promise<void>;
+  /** As `note`, and resolves when the note is on the disk itself; its name there may need a sync of the directory. */
+  noteDurably(note: StateNote): Promise<void>;
   /** Deletes the file and its notes if nobody needs them any more. */
   reclaim(): Promise<void>;
+  /** To be told when the file was moved elsewhere: what is at its path from now on is not its own. */
+  moved(): Promise<void>;
 }
 
 /** Path of the notes about the file at `path`. */
@@ -35,33 +39,67 @@ export function statePathOf(path: string): string {
 
 export function createSpoolFile(path: string, live: number, sealed: boolean): SpoolFile {
   let lines = '';
+  let durable = false;
   let writing: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
   let deleted = false;
 
   async function writeNotes(): Promise<void> {
     next = undefined;
+    if (deleted) return;
     const text = lines;
+    const sync = durable;
     lines = '';
-    if (!deleted) await appendFile(statePathOf(path), text, { mode: 0o600 });
+    durable = false;
+    try {
+      const handle = await open(statePathOf(path), 'a', 0o600);
+      try {
+        await handle.appendFile(text);
+        if (sync) await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      lines = `\n${text}${lines}`; // whoever asked is told, and the next note takes it along, after a torn line
+      throw error;
+    }
+  }
+
+  function write(note: StateNote): Promise<void> {
+    lines += `${JSON.stringify(note)}\n`;
+    next ??= writing.catch(() => undefined).then(writeNotes); // whoever wrote the earlier notes was told
+    writing = next;
+    return next;
+  }
+
+  async function removeNotes(): Promise<void> {
+    await writing.catch(() => undefined); // as above
+    await rm(statePathOf(path), { force: true });
   }
 
   const file: SpoolFile = {
     path,
     live,
     sealed,
-    note(note) {
-      lines += `${JSON.stringify(note)}\n`;
-      next ??= writing.catch(() => undefined).then(writeNotes); // whoever wrote the earlier notes was told
-      writing = next;
-      return next;
+    note: write,
+    noteDurably(note) {
+      durable = true;
+      return write(note);
     },
     async reclaim() {
       if (deleted || !file.sealed || file.live > 0) return;
       deleted = true;
-      await writing.catch(() => undefined); // as above
-      await rm(path, { force: true });
-      await rm(statePathOf(path), { force: true });
+      try {
+        await rm(path, { force: true });
+      } catch (error) {
+        deleted = false;
+        throw error;
+      }
+      await removeNotes();
+    },
+    async moved() {
+      deleted = true;
+      await removeNotes();
     },
   };
   return file;
