@@ -1,8 +1,8 @@
 // The bundled edge, taking mail that nobody fetches.
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Contender } from './bench.ts';
 
@@ -20,20 +20,25 @@ export async function startEdgeForBench(directory: string): Promise<Contender> {
   };
   writeFileSync(config, JSON.stringify(settings));
   const bundle = fileURLToPath(new URL('../dist/edge-listener.cjs', import.meta.url));
+  // Postfix writes its log into a file; so does this one.
+  const log = join(home, 'edge.log');
+  const out = openSync(log, 'w');
   const child = spawn(process.execPath, ['--max-semi-space-size=4', bundle, 'start', '--config', config], {
     env: { ...process.env, RELAY_KEY: 'bench' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', out, 'inherit'],
   });
+  closeSync(out);
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  let port = 0;
-  await new Promise<void>((resolve, reject) => {
-    child.once('exit', () => reject(new Error('The edge did not start.')));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const event = JSON.parse(line) as { event: string; port?: number };
-      if (event.event === 'edge.listening') port = event.port!;
-      if (event.event === 'edge.ready') resolve();
-    });
-  });
+  const events = () =>
+    readFileSync(log, 'utf8')
+      .split('\n')
+      .filter((line) => line.endsWith('}'))
+      .map((line) => JSON.parse(line) as { event: string; port?: number });
+  while (!events().some(({ event }) => event === 'edge.ready')) {
+    if (child.exitCode !== null) throw new Error('The edge did not start.');
+    await sleep(50);
+  }
+  const { port = 0 } = events().find(({ event }) => event === 'edge.listening')!;
   return {
     name: 'edge',
     port,

@@ -16,29 +16,14 @@ export function createLineEndingNormaliser(): LineEndingNormaliser {
   let afterCr = false;
   return {
     push(chunk) {
-      if (chunk.length === 0 || (!afterCr && isClean(chunk))) return chunk;
-      let length = 0;
-      let clean = !afterCr;
-      let previous = afterCr ? CR : 0;
-      for (const byte of chunk) {
-        if (byte === CR) {
-          length += 2;
-          if (previous === CR) clean = false;
-        } else if (byte === LF) {
-          if (previous !== CR) {
-            length += 2;
-            clean = false;
-          }
-        } else {
-          length++;
-          if (previous === CR) clean = false;
-        }
-        previous = byte;
-      }
-      if (previous === CR) clean = false;
-      if (!clean) chunk = rewrite(chunk, length, afterCr);
-      afterCr = previous === CR;
-      return chunk;
+      if (chunk.length === 0) return chunk;
+      // A network cuts in the middle of a CRLF every so often: the rest of such a chunk is as clean as any other.
+      const rest = afterCr && chunk[0] === LF ? chunk.subarray(1) : chunk;
+      const endsInCr = chunk[chunk.length - 1] === CR;
+      afterCr = endsInCr;
+      if (!endsInCr) return isClean(rest) ? rest : rewrite(rest);
+      const body = rest.subarray(0, -1);
+      return isClean(body) ? withCrlf(body) : rewrite(rest);
     },
   };
 }
@@ -54,10 +39,19 @@ function isClean(chunk: Uint8Array): boolean {
   return true;
 }
 
-function rewrite(chunk: Uint8Array, length: number, afterCr: boolean): Uint8Array {
-  const out = new Uint8Array(length);
+function withCrlf(bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(bytes.length + 2);
+  out.set(bytes);
+  out[bytes.length] = CR;
+  out[bytes.length + 1] = LF;
+  return out;
+}
+
+/** Each CR, LF and CRLF of `chunk` as CRLF. At worst, all of them bare, it doubles. */
+function rewrite(chunk: Uint8Array): Uint8Array {
+  const out = new Uint8Array(chunk.length * 2);
   let at = 0;
-  let previous = afterCr ? CR : 0;
+  let previous = 0;
   for (const byte of chunk) {
     if (byte === CR || (byte === LF && previous !== CR)) {
       out[at++] = CR;
@@ -65,5 +59,5 @@ function rewrite(chunk: Uint8Array, length: number, afterCr: boolean): Uint8Arra
     } else if (byte !== LF) out[at++] = byte;
     previous = byte;
   }
-  return out;
+  return out.subarray(0, at);
 }

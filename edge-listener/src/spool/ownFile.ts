@@ -7,7 +7,7 @@ import { asSpoolError } from './durable.ts';
 import { encodeRecordStart, metaOf, recordStartLength } from './record.ts';
 
 /** Bytes gathered before they are written: one system call for many small chunks. */
-const GATHER_BYTES = 256 * 1024;
+const GATHER_BYTES = 128 * 1024;
 /** A sync is started each time so much has been written, so that the last one, which the device waits for, is short. */
 const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
 
@@ -50,11 +50,22 @@ export async function beginOwnFile(id: string, envelope: Envelope, options: OwnF
   let syncedAt = 0;
   let earlySync: Promise<void> = Promise.resolve();
   let earlySyncFailure: unknown;
+  let writing: Promise<void> = Promise.resolve();
 
+  /**
+   * Begins to write what is gathered once the write before it is done, which it waits for: while one piece is being
+   * written the next is received. What comes of this one is told by the next call, or by `commit`.
+   */
   async function flush(): Promise<void> {
-    let chunks = gathered;
+    const chunks = gathered;
     gathered = [];
     gatheredBytes = 0;
+    await writing;
+    writing = write(chunks);
+    writing.catch(() => undefined); // told to whoever waits for it next
+  }
+
+  async function write(chunks: Uint8Array[]): Promise<void> {
     while (chunks.length > 0) {
       const { bytesWritten } = await file.writev(chunks, position);
       position += bytesWritten;
@@ -70,6 +81,7 @@ export async function beginOwnFile(id: string, envelope: Envelope, options: OwnF
   }
 
   async function discard(): Promise<void> {
+    await writing.catch(() => undefined); // its failure was told, or does not matter any more
     await earlySync;
     await file.close();
     await rm(temporary, { force: true });
@@ -94,6 +106,7 @@ export async function beginOwnFile(id: string, envelope: Envelope, options: OwnF
       try {
         const sealed = { ...envelope, receivedAt: new Date(receivedAt).toISOString() };
         await flush();
+        await writing;
         const start = encodeRecordStart(metaOf(id, sealed, sha256), bytes);
         if (start.length !== startLength) throw new Error(`The head of ${id} outgrew the room left for it.`);
         await file.write(start, 0, start.length, 0);

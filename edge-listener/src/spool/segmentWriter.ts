@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Envelope } from '../../../functions/contract/envelope.ts';
 import { asSpoolError } from './durable.ts';
 import { encodeRecordStart, metaOf } from './record.ts';
@@ -154,7 +155,8 @@ export function createSegmentWriter({ queued, syncQueued, onSealed }: SegmentWri
           resolve,
           reject,
         });
-        writing ??= Promise.resolve().then(run);
+        // Whatever else arrived in this turn of the event loop joins the first batch.
+        writing ??= nextTurn().then(run);
       }),
     emptied(file) {
       if (segment?.file !== file) return;
