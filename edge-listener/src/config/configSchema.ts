@@ -64,6 +64,9 @@ const listener = z
     authBeforeTls: yesOrNo
       .default(false)
       .meta({ description: 'Take passwords without TLS. Anyone on the network can read them.' }),
+    oldAuthSyntax: yesOrNo
+      .default(false)
+      .meta({ description: 'Offer logins by AUTH= as well, for very old clients that look for nothing else.' }),
     senders,
     recipients,
   })

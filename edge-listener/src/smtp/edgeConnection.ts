@@ -87,9 +87,17 @@ export class EdgeConnection extends SMTPConnection {
       this.end(replies.tooSlow);
       return;
     }
-    super.send(code, data, typeof data === 'string' && ENHANCED_STATUS.test(data) ? false : context);
+    const shown = Array.isArray(data) ? data.flatMap((line) => this.#offered(line)) : data;
+    super.send(code, shown, typeof data === 'string' && ENHANCED_STATUS.test(data) ? false : context);
     if (code < 400 || code === 421 || code === 452) return;
     if (++this.#errors >= this.edge.settings.errorsPerConnection) this.end(replies.tooManyErrors);
+  }
+
+  /** A line of the answer to EHLO. Logins are offered only where they are taken: some devices ask nothing further. */
+  #offered(line: string): string[] {
+    if (!line.startsWith('AUTH ')) return [line];
+    if (!this.secure && !this._server.options.allowInsecureAuth) return [];
+    return this.edge.settings.oldAuthSyntax ? [line, line.replace(' ', '=')] : [line];
   }
 
   /** Refuses to go on: says why and closes. */

@@ -21,6 +21,8 @@ export interface EdgeServerSettings {
   /** When TLS begins: never, after STARTTLS, at the first byte, or as the first byte of the client tells (`auto`). */
   readonly tls: ListenerConfig['tls'];
   readonly errorsPerConnection: number;
+  /** Offer logins by `AUTH=` too, as before RFC 2554. */
+  readonly oldAuthSyntax: boolean;
   readonly deadlines: DeadlineLimits;
   /** Whether this client ends messages with LF . LF. */
   readonly bareLfEnd: (address: string) => boolean;

@@ -108,6 +108,7 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
         report('edge.refusedConnection', { address, reason: reply.text });
         return reply;
       },
+      oldAuthSyntax: listener.oldAuthSyntax,
       errorsPerConnection: config.limits.errorsPerConnection,
       deadlines: config.limits,
       bareLfEnd: (address) => access.deviceAt(address)?.bareLfEnd ?? false,

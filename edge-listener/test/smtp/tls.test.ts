@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { describe } from 'node:test';
 import tls from 'node:tls';
+import { hashPassword } from '../../src/policy/passwordHash.ts';
 import { connectRaw, createRawClient, greeted, type RawClient, sendMail } from '../support/smtpClient.ts';
 import { writeCertificate } from '../support/testCertificate.ts';
 import { until } from '../support/until.ts';
@@ -115,4 +116,42 @@ describe('TLS', { concurrency: 4 }, () => {
         held.destroy();
       },
     );
+
+  for (const kind of ['starttls', 'auto'])
+    withEdge(
+      `${kind}: no login is offered before TLS, so that no device shows its password; after it there is`,
+      async (directory) => ({
+        ...listening(kind, { listener: { auth: 'required' } })(directory),
+        users: [{ name: 'u', passwordHash: await hashPassword('right') }],
+      }),
+      async ({ edge }) => {
+        const login = `AUTH PLAIN ${Buffer.from('\0u\0right').toString('base64')}`;
+        const client = await connectRaw(edge.port);
+        await client.reply();
+        const before = (await client.say('EHLO x')).text;
+        assert.match(before, /STARTTLS/);
+        assert.doesNotMatch(before, /AUTH/);
+        assert.equal((await client.say(login)).code, 538);
+        assert.equal((await client.say('MAIL FROM:<a@b.example>')).code, 530);
+        await client.say('STARTTLS');
+        await client.startTls();
+        assert.match((await client.say('EHLO x')).text, /^250-AUTH PLAIN LOGIN\r?$/m);
+        assert.equal((await client.say(login)).code, 235);
+        await sendOver(client);
+      },
+    );
+
+  withEdge(
+    'very old clients find the offer of logins where they look, if that is switched on',
+    async () => ({
+      listener: { auth: 'optional', authBeforeTls: true, oldAuthSyntax: true },
+      users: [{ name: 'u', passwordHash: await hashPassword('right') }],
+    }),
+    async ({ edge }) => {
+      const client = await connectRaw(edge.port);
+      await client.reply();
+      assert.match((await client.say('EHLO x')).text, /^250-AUTH PLAIN LOGIN\r\n250-AUTH=PLAIN LOGIN\r?$/m);
+      client.destroy();
+    },
+  );
 });
