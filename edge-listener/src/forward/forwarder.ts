@@ -9,8 +9,13 @@ const DAY = 24 * 60 * 60 * 1000;
 /** The edge gives up after so long and so many attempts, both: a clock that jumps expires nothing. */
 const GIVE_UP_AFTER_MS = 5 * DAY;
 const GIVE_UP_AFTER_ATTEMPTS = 50;
-/** The cloud remembers what it sent for 35 days; forwarding an older mail could send it twice. */
+/**
+ * The cloud remembers what it sent for 35 days; forwarding an older mail could send it twice. It takes as many attempts
+ * besides: a box that started in 1970 and found its time server has mail that only looks so old.
+ */
 const NEVER_FORWARD_AFTER_MS = 28 * DAY;
+/** What the relay asks for with `Retry-After` is granted up to this: no answer parks a mail for years. */
+const LONGEST_WAIT_MS = 3_600_000;
 /** How many messages are remembered as held up by an outage. */
 const MOST_VICTIMS = 1000;
 /** The timer looks at least this often, whatever it was told. */
@@ -21,7 +26,10 @@ export interface ForwarderOptions {
   readonly client: RelayClient;
   readonly parallel: number;
   readonly report: Report;
+  /** Never jumps: it says what is due. */
   readonly now: () => number;
+  /** What people call the time: a message was received by it. */
+  readonly wall?: () => number;
   readonly random?: () => number;
   /** Tells the sender of a message that finally failed. */
   readonly reportFailure: (id: string, code: string, reason: string) => Promise<void>;
@@ -34,7 +42,7 @@ export interface Forwarder {
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const { spool, client, parallel, report, now, reportFailure, random = Math.random } = options;
+  const { spool, client, parallel, report, now, wall = now, reportFailure, random = Math.random } = options;
   const active = new Set<Promise<void>>();
   const gate = createOutageGate(parallel);
   /** Messages whose last failure belongs to the outage: they need not sit out their wait when it ends. */
@@ -63,7 +71,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   async function forward(entry: QueuedEntry): Promise<void> {
     const started = now();
     const firstTriedAt = entry.firstTriedAt ?? started;
-    if (started - firstTriedAt > NEVER_FORWARD_AFTER_MS) {
+    if (started - firstTriedAt > NEVER_FORWARD_AFTER_MS && entry.attempts >= GIVE_UP_AFTER_ATTEMPTS) {
       return fail(
         entry,
         entry.attempts,
@@ -88,30 +96,30 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       return retry(entry, firstTriedAt, outcome);
     }
     victims.delete(entry.id);
-    if (gate.succeeded()) await endOutage();
+    if (gate.succeeded()) endOutage();
     if (outcome.kind === 'reject') return fail(entry, entry.attempts + 1, outcome.code, outcome.reason);
     await settle(entry, { kind: 'forwarded' });
     report('edge.forwarded', {
       id: entry.id,
       attempts: entry.attempts + 1,
       bytes: entry.bytes,
-      waitedSeconds: Math.round((started - entry.queuedAt) / 1000),
+      waitedSeconds: Math.max(0, Math.round((wall() - (now() - started) - entry.queuedAt) / 1000)),
       milliseconds: now() - started,
     });
   }
 
-  async function endOutage(): Promise<void> {
+  function endOutage(): void {
     const ids = [...victims];
     victims.clear();
     report('edge.relayReachable', { queued: spool.counts().queued });
-    for (const id of ids) await spool.retry(id).catch(() => undefined); // it keeps its own time then
+    spool.expedite(ids);
   }
 
   async function retry(entry: QueuedEntry, firstTriedAt: number, why: { reason: string; afterMs?: number }) {
     const attempts = entry.attempts + 1;
     if (now() - firstTriedAt > GIVE_UP_AFTER_MS && attempts >= GIVE_UP_AFTER_ATTEMPTS)
       return fail(entry, attempts, 'expired', `Given up after ${attempts} attempts. The last one: ${why.reason}`);
-    const delay = Math.max(retryDelayMs(attempts, random), why.afterMs ?? 0);
+    const delay = Math.max(retryDelayMs(attempts, random), Math.min(why.afterMs ?? 0, LONGEST_WAIT_MS));
     await settle(entry, { kind: 'retry', attempts, due: now() + delay, firstTriedAt });
     report('edge.retrying', { id: entry.id, attempts, inSeconds: Math.round(delay / 1000), reason: why.reason });
   }
