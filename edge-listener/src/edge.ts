@@ -52,7 +52,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
   });
   const spool = await openSpool(config, now, report);
   const inventoryFile = join(place.directory, 'devices.json');
-  const inventory = createInventory(now, await readInventory(inventoryFile));
+  const inventory = createInventory(Date.now, await readInventory(inventoryFile));
   const saveInventory = () =>
     inventory.save(inventoryFile).catch((error: unknown) => report('edge.spoolError', { reason: String(error) }));
   const inventoryTimer = setInterval(saveInventory, SAVE_INVENTORY_MS).unref();
@@ -72,14 +72,15 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
   const client = createRelayClient({ http, now, authorization, compress });
   const postmaster = config.postmaster ?? '';
   const reportFailure = createFailureReports({ spool, edge: name, postmaster, report, now });
-  const forwarder = createForwarder({ spool, client, parallel: relay.parallel, report, now, reportFailure });
+  const { parallel } = relay;
+  const forwarder = createForwarder({ spool, client, parallel, report, now, wall: Date.now, reportFailure });
 
   let messageLimit = config.maxMessageBytes;
   const shared: SharedParts = {
     config,
     spool,
     report,
-    now,
+    now: Date.now,
     inventory,
     messageLimit: () => messageLimit,
     connections: createConnectionCount(config.limits),
@@ -94,7 +95,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
 
   const oldestSeconds = () => {
     const { oldestQueuedAt } = spool.counts();
-    return oldestQueuedAt === undefined ? 0 : Math.max(0, Math.round((now() - oldestQueuedAt) / 1000));
+    return oldestQueuedAt === undefined ? 0 : Math.max(0, Math.round((Date.now() - oldestQueuedAt) / 1000));
   };
   const uptimeSeconds = () => Math.round(process.uptime());
 
@@ -182,7 +183,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
 async function openSpool({ spool: place }: EdgeConfig, now: () => number, report: Report): Promise<DiskSpool> {
   const { directory, minFreeBytes, quotaBytes } = place;
   const started = performance.now();
-  const spool = await openDiskSpool({ directory, now, minFreeBytes, quotaBytes });
+  const spool = await openDiskSpool({ directory, now, wall: Date.now, minFreeBytes, quotaBytes });
   const { queued, failed, swept, damaged } = spool.recovered;
   report('edge.recovered', { queued, failed, swept, milliseconds: Math.round(performance.now() - started) });
   if (damaged > 0)
