@@ -1,6 +1,7 @@
 /**
  * The HTTPS protocol between whoever submits mail (an edge, an application) and the function app, version 1.
  * Frozen: an edge in a factory is upgraded years after the cloud half. Fields may be added, never changed.
+ * What was said on the wire is kept in functions/test/contract/frozen and said again to both halves by tests.
  */
 
 /** Content type of a raw message (RFC 5322) in a request body. */

@@ -47,8 +47,11 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     });
     const problem = readProblem(answer);
     if (answer.status !== 200) throw new Error(`HTTP ${answer.status}${problem ? `, ${problem.detail}` : ''}`);
+    const said = JSON.parse(answer.body) as HeartbeatAnswer;
+    if (said.v !== 1)
+      throw new Error(`the function app speaks version ${said.v}, this edge version 1: update the edge`);
     failing = '';
-    onAnswer(JSON.parse(answer.body) as HeartbeatAnswer);
+    onAnswer(said);
   }
 
   const run = () =>
