@@ -23,10 +23,14 @@ export async function startEdgeForBench(directory: string): Promise<Contender> {
   // Postfix writes its log into a file; so does this one.
   const log = join(home, 'edge.log');
   const out = openSync(log, 'w');
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', bundle, 'start', '--config', config], {
-    env: { ...process.env, RELAY_KEY: 'bench' },
-    stdio: ['ignore', out, 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=4', '--max-old-space-size=512', bundle, 'start', '--config', config],
+    {
+      env: { ...process.env, RELAY_KEY: 'bench' },
+      stdio: ['ignore', out, 'inherit'],
+    },
+  );
   closeSync(out);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const events = () =>

@@ -1,4 +1,5 @@
 // The SMTP server of one listener: who gets in, how TLS begins, and the clocks of every session.
+import { randomUUID } from 'node:crypto';
 import type net from 'node:net';
 import type tls from 'node:tls';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
@@ -43,6 +44,9 @@ export class EdgeServer extends SMTPServer {
   /** Sockets without a session yet: when they came, and the topmost socket, the only one that may be destroyed. */
   readonly #handshakes = new Map<net.Socket, number>();
   readonly #bySession = new Map<string, Session>();
+  /** Session ids are only told apart: the library would draw random bytes for each, which costs a system call. */
+  readonly #prefix = `${randomUUID()}/`;
+  #begun = 0;
   readonly #sweeper: NodeJS.Timeout;
 
   /** `options.secure` stays unset: the library would begin TLS before anybody asked who is there. */
@@ -98,7 +102,7 @@ export class EdgeServer extends SMTPServer {
     secure: boolean,
     leave: () => void,
   ): void {
-    const connection = new EdgeConnection(this, socket, options);
+    const connection = new EdgeConnection(this, socket, { ...options, id: `${this.#prefix}${++this.#begun}` });
     if (secure && 'getCipher' in socket) {
       connection.secure = true;
       connection.session.secure = true;
