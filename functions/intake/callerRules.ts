@@ -10,7 +10,11 @@ import { Refusal } from './problems.ts';
 /** The most addresses that one refusal names. */
 const MOST_NAMED = 10;
 
-/** The envelope sender proves nothing: the mailbox, and every address in From and Sender, must be the caller's to use. */
+/**
+ * The envelope sender proves nothing: the mailbox, the From that the mail will show, and every address in From and
+ * Sender must be the caller's to use. What is shown need not be among those that stand there: where From is missing or
+ * cannot be read, it comes from the envelope.
+ */
 export function checkSender(
   settings: Pick<Settings, 'SENDER_RULES' | 'DEFAULT_SENDER'>,
   caller: Caller,
@@ -24,7 +28,7 @@ export function checkSender(
       'unprocessable-message',
       'Neither From, Sender nor the envelope names a usable sender, and there is no DEFAULT_SENDER.',
     );
-  const refused = [...new Set([sender.mailbox, ...sender.claimed])].filter(
+  const refused = [...new Set([sender.mailbox, sender.from, ...sender.claimed])].filter(
     (address) => !matchesAny(caller.senders, address),
   );
   if (refused.length > 0)
