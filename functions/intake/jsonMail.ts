@@ -1,7 +1,7 @@
 /** A mail as an application posts it in JSON: what may stand in it, and what is wrong with one, field by field. */
-import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { addressProblem } from '../contract/mailAddress.ts';
+import { domainInAscii } from '../mail/addressKey.ts';
 import { readAddressList } from '../mail/addressList.ts';
 import { Refusal } from './problems.ts';
 
@@ -220,7 +220,7 @@ function fromText(text: string): NamedAddress[] | undefined {
 /** An international domain in the form that mail carries (RFC 5891); the local part is left alone. */
 function inAscii(address: string): string {
   const at = address.lastIndexOf('@');
-  return at < 0 ? address : address.slice(0, at + 1) + (domainToASCII(address.slice(at + 1)) || address.slice(at + 1));
+  return at < 0 ? address : address.slice(0, at + 1) + domainInAscii(address.slice(at + 1));
 }
 
 /** The last segment of whatever path, on one line. Nothing is ever stored under it. */

@@ -14,7 +14,10 @@ export function addressKey(address: string): string {
   return `${local}@${domainInAscii(domain)}`.toLowerCase();
 }
 
-/** `domainToASCII` reads the host of a URL: what is in ASCII already, or could be more than a host, stays as it is. */
-function domainInAscii(domain: string): string {
-  return /^\p{ASCII}*$/u.test(domain) || /[/?#%\\:@]/.test(domain) ? domain : domainToASCII(domain) || domain;
+/**
+ * A domain in the form that mail carries (RFC 5891). `domainToASCII` reads the host of a URL: what is in ASCII already,
+ * or could be more than a host, stays as it is.
+ */
+export function domainInAscii(domain: string): string {
+  return /^\p{ASCII}*$/u.test(domain) || /[/?#%\\:@\s]/.test(domain) ? domain : domainToASCII(domain) || domain;
 }
