@@ -1,7 +1,7 @@
 // The edge put together: spool, forwarder, listeners; started and stopped in order.
 import { join } from 'node:path';
-import type { Heartbeat } from '../../functions/contract/relayProtocol.ts';
-import type { EdgeConfig } from './config/configSchema.ts';
+import type { HeartbeatListener } from '../../functions/contract/relayProtocol.ts';
+import type { CertificateConfig, EdgeConfig } from './config/configSchema.ts';
 import type { Report } from './events.ts';
 import { createAuthorization } from './forward/authorization.ts';
 import { createFailureReports } from './forward/failureReports.ts';
@@ -11,7 +11,8 @@ import { createRelayClient } from './forward/relayClient.ts';
 import { createInventory, readInventory } from './inventory.ts';
 import { serveOperator } from './operations/controlServer.ts';
 import { createEventTally } from './operations/eventTally.ts';
-import { instanceId, startHeartbeat } from './operations/heartbeat.ts';
+import { startHeartbeat } from './operations/heartbeat.ts';
+import { instanceId } from './operations/instanceId.ts';
 import { metricsText } from './operations/metrics.ts';
 import { type OperationsServer, startOperationsServer } from './operations/operationsServer.ts';
 import { createOperator } from './operations/operator.ts';
@@ -89,7 +90,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
     bans: createAuthBans(config.limits.authFailures),
   };
   const listeners: SmtpListener[] = [];
-  const listening: Heartbeat['listeners'][number][] = [];
+  const listening: (Omit<HeartbeatListener, 'certificateExpires'> & { certificate?: CertificateConfig })[] = [];
   let operations: OperationsServer | undefined;
   let stopHeartbeat: () => void = () => undefined;
 
@@ -117,7 +118,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
       listeners.push(opened);
       const { address, port } = await opened.listen();
       const certificate = tls === 'none' ? undefined : (listener.certificate ?? config.certificate);
-      listening.push({ address, port, tls, ...(certificate && { certificateExpires: certificateEnd(certificate) }) });
+      listening.push({ address, port, tls, ...(certificate && { certificate }) });
       report('edge.listening', { address, port, tls, auth, clients });
     }
     if (config.operations) {
@@ -151,7 +152,10 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
           uptimeSeconds: uptimeSeconds(),
           spool: { count: queued, bytes: queuedBytes, oldestSeconds: oldestSeconds() },
           lastError: tally.lastError,
-          listeners: listening,
+          listeners: listening.map(({ certificate, ...listener }) => {
+            const certificateExpires = certificate && knownEnd(certificate);
+            return { ...listener, ...(certificateExpires && { certificateExpires }) };
+          }),
           devices: inventory.all().map(({ address, accepted, rejected, bytes, lastSeen, tls, user }) => {
             return { address, accepted, rejected, bytes, lastSeen, tls, user };
           }),
@@ -178,6 +182,15 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
       report('edge.stopped', { queued: spool.counts().queued });
     },
   };
+}
+
+/** When the certificate that is in its place now ends. Files that are just being replaced are no reason for silence. */
+function knownEnd(certificate: CertificateConfig): string | undefined {
+  try {
+    return certificateEnd(certificate);
+  } catch {
+    return undefined; // whoever watches the files says so
+  }
 }
 
 async function openSpool({ spool: place }: EdgeConfig, now: () => number, report: Report): Promise<DiskSpool> {

@@ -88,7 +88,7 @@ export const MAX_HEARTBEAT_BYTES = 256_000;
 export interface Heartbeat {
   readonly v: 1;
   readonly version: string;
-  /** A UUID the edge minted once for its spool: tells two edges apart that were given the same name. */
+  /** A UUID, the same as long as spool and machine are: tells two edges apart that were given the same name. */
   readonly instance?: string;
   readonly uptimeSeconds: number;
   readonly spool: { readonly count: number; readonly bytes: number; readonly oldestSeconds: number };

@@ -1,7 +1,4 @@
 // Tells the function app every five minutes that this edge lives and what it does.
-import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
   edgePath,
@@ -75,14 +72,4 @@ function fitting(heartbeat: Heartbeat): Buffer {
     if (body.length <= MAX_HEARTBEAT_BYTES || devices.length === 0) return body;
     devices.length = Math.floor((devices.length * MAX_HEARTBEAT_BYTES) / body.length) - 1;
   }
-}
-
-/** The id of this spool's edge, minted once: it tells two edges apart that were given the same name. */
-export async function instanceId(directory: string): Promise<string> {
-  const file = join(directory, 'instance');
-  const known = await readFile(file, 'utf8').catch(() => '');
-  if (/^[0-9a-f-]{36}$/.test(known.trim())) return known.trim();
-  const id = randomUUID();
-  await writeFile(file, `${id}\n`, { mode: 0o600 });
-  return id;
 }
