@@ -5,6 +5,7 @@ import { parseAddressCommand } from './addressCommand.ts';
 import type { SessionProgress } from './deadlines.ts';
 import type { EdgeServer } from './edgeServer.ts';
 import { EdgeStream } from './edgeStream.ts';
+import type { Answer } from './repeats.ts';
 import { replies, type SmtpReply } from './replies.ts';
 
 const ENHANCED_STATUS = /^[245]\.\d{1,3}\.\d{1,3} /;
@@ -33,8 +34,10 @@ export class EdgeConnection extends SMTPConnection {
   /** The topmost socket: during a handshake that is the TLS socket, which `_socket` is only afterwards. */
   #top: net.Socket | undefined;
   #timingOut = false;
-  /** Set from the answer to a message until the client shows that it got it. */
-  #unconfirmed: (() => void) | undefined;
+  /** The answers that the client has not shown yet to have got. */
+  readonly #unconfirmed: Answer[] = [];
+  /** How many bytes had come from the client when the last message was answered; infinite before its answer. */
+  #answeredAtByte = 0;
 
   private get edge(): EdgeServer {
     return this._server as EdgeServer;
@@ -60,7 +63,9 @@ export class EdgeConnection extends SMTPConnection {
 
   override _onCommand(command: Buffer, callback?: () => void): void {
     this.progress.commandAt = performance.now();
-    this.#unconfirmed = undefined;
+    // Bytes that came after the answer are no pipelined ones: the client has read it.
+    if (this._socket.bytesRead > this.#answeredAtByte)
+      for (const answer of this.#unconfirmed.splice(0)) answer.confirmed();
     if (++this.#commands > MOST_COMMANDS) {
       this.end(replies.tooManyCommands);
       return;
@@ -169,21 +174,32 @@ export class EdgeConnection extends SMTPConnection {
     return this.progress.dataAt !== undefined && this._parser instanceof EdgeStream && this._parser.endsInBareLfDot;
   }
 
-  /** The message is over. When its 250 does not reach the client, `ifLost` is called. */
-  messageDone(taken: boolean, ifLost?: () => void): void {
-    this.progress.dataAt = undefined;
-    this.progress.commandAt = performance.now();
-    if (!taken) return;
-    this.messages++;
-    this.#commands = 0;
-    if (this._closed || this._closing || this._socket.destroyed || !this._socket.writable) ifLost?.();
-    else this.#unconfirmed = ifLost;
+  /** The message has come to its end and is being stored: from now on its answer may get lost. */
+  willAnswer(answer: Answer): void {
+    if (this._closed) answer.lost();
+    else this.#unconfirmed.push(answer);
+    this.#answeredAtByte = Number.POSITIVE_INFINITY;
   }
 
-  /** A client that closes without having read the 250 resets the connection; one that read it does not. */
+  /** The message is over and is being answered. */
+  messageDone(taken: boolean): void {
+    this.progress.dataAt = undefined;
+    this.progress.commandAt = performance.now();
+    const wasStored = this.#answeredAtByte === Number.POSITIVE_INFINITY;
+    this.#answeredAtByte = this._socket.bytesRead;
+    if (!taken) {
+      // Whatever the client says next is no proof of anything about a message it was not promised.
+      if (wasStored) this.#unconfirmed.pop();
+      return;
+    }
+    this.messages++;
+    this.#commands = 0;
+  }
+
+  /** A client that closes after it has read everything got its answers; any other end leaves them in doubt. */
   override _onCloseEvent(hadError?: boolean): void {
-    if (hadError) this.#unconfirmed?.();
-    this.#unconfirmed = undefined;
+    const read = !hadError && this._socket.readableEnded && this.#answeredAtByte < Number.POSITIVE_INFINITY;
+    for (const answer of this.#unconfirmed.splice(0)) read ? answer.confirmed() : answer.lost();
     super._onCloseEvent(hadError);
   }
 }

@@ -1,10 +1,11 @@
 // Takes one message from DATA into the spool.
-import { createHash } from 'node:crypto';
 import type { SMTPServerDataStream } from 'smtp-server';
 import type { Envelope } from '../../../functions/contract/envelope.ts';
 import { createLineEndingNormaliser } from '../../../functions/contract/lineEndings.ts';
 import { type IncomingMessage, type Spool, SpoolFullError } from '../spool/spool.ts';
 import { createHeaderTap } from './headerTap.ts';
+import { type KeptMessage, keepMessage } from './keepMessage.ts';
+import type { Answer } from './repeats.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
 
 export interface ReceiveOptions {
@@ -13,17 +14,15 @@ export interface ReceiveOptions {
   readonly now: () => number;
   /** Judges the header once it has arrived. */
   readonly judgeHeader: (header: string) => SmtpReply | undefined;
-  /** The id of an earlier message that this one only repeats; absent when nothing is expected to be repeated. */
-  readonly repeatOf: ((sha256: string) => string | undefined) | undefined;
+  /** Called when the message has come to its end. */
+  readonly ended: (bytes: number, digest: () => string) => Answer;
   /** Called when the client keeps sending far beyond the limit: it has to be cut off. */
   readonly cutOff: () => void;
 }
 
-/** A message that is promised: now, or earlier when it only repeats one. */
-export interface ReceivedMail {
+/** A message that is promised. */
+export interface ReceivedMail extends KeptMessage {
   readonly bytes: number;
-  readonly sha256: string;
-  readonly repeats?: string;
 }
 
 /** The client went away before the end of its message; nothing was promised and nothing is kept. */
@@ -45,11 +44,10 @@ export async function receiveMessage(
   id: string,
   envelope: Envelope,
   stream: SMTPServerDataStream,
-  { spool, maxMessageBytes, now, judgeHeader, repeatOf, cutOff }: ReceiveOptions,
+  { spool, maxMessageBytes, now, judgeHeader, ended, cutOff }: ReceiveOptions,
 ): Promise<ReceivedMail> {
   const normaliser = createLineEndingNormaliser();
   const tap = createHeaderTap();
-  const digest = repeatOf && createHash('sha256');
   let message: IncomingMessage | undefined;
   let refusal: SmtpRefusal | undefined;
   let received = 0;
@@ -76,7 +74,6 @@ export async function receiveMessage(
       if (stored > maxMessageBytes) await refuse(new SmtpRefusal(replies.messageTooLarge(maxMessageBytes)));
       else await judge(tap.push(bytes));
       if (refusal) continue;
-      digest?.update(bytes);
       try {
         message ??= spool.begin(id, envelope);
         await message.append(bytes);
@@ -91,13 +88,16 @@ export async function receiveMessage(
   if (!refusal && !message) throw new SmtpRefusal(replies.emptyMessage);
   if (!refusal) await judge(tap.finish());
   if (refusal || !message) throw refusal ?? new SmtpRefusal(replies.unexpected);
-  const known = digest && repeatOf?.(digest.copy().digest('base64'));
-  if (known) {
-    await message.abort().catch(() => undefined); // as above
-    return { bytes: stored, sha256: digest.digest('base64'), repeats: known };
-  }
+  const whole = message;
   try {
-    return { bytes: stored, sha256: await message.commit(now()) };
+    return {
+      bytes: stored,
+      ...(await keepMessage(
+        whole,
+        ended(stored, () => whole.digest()),
+        now,
+      )),
+    };
   } catch (error) {
     throw storageRefusal(error);
   }

@@ -13,7 +13,7 @@ import type { createConnectionCount } from './connectionCount.ts';
 import { EdgeServer } from './edgeServer.ts';
 import { createLogin } from './login.ts';
 import { onceOnly } from './onceOnly.ts';
-import type { createRepeats } from './repeats.ts';
+import type { Repeats } from './repeats.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
 import { tlsOptionsOf, watchCertificate } from './tlsMaterial.ts';
 import { createTransaction } from './transaction.ts';
@@ -25,7 +25,7 @@ export interface SharedParts {
   readonly report: Report;
   readonly now: () => number;
   readonly connections: ReturnType<typeof createConnectionCount>;
-  readonly repeats: ReturnType<typeof createRepeats>;
+  readonly repeats: Repeats;
   readonly rates: ReturnType<typeof createRateLimit>;
   readonly bans: ReturnType<typeof createAuthBans>;
   readonly inventory: Inventory;

@@ -97,6 +97,7 @@ export function createTransaction({ shared, access, refuse, connectionOf }: Tran
       const connection = connectionOf(session.id);
       const speaker = speakerOf(session);
       const started = performance.now();
+      const startedAt = repeats.now();
       const id = newMessageId(now());
       const envelope = envelopeOf(session);
       const { address } = speaker;
@@ -106,12 +107,16 @@ export function createTransaction({ shared, access, refuse, connectionOf }: Tran
           maxMessageBytes: messageLimit(),
           now,
           judgeHeader: (header) => headerVerdict(header, speaker, access),
-          repeatOf: repeats.expects(address) ? (sha256) => repeats.match(envelope, sha256) : undefined,
+          ended(bytes, digest) {
+            const answer = repeats.ended({ id, envelope, bytes, startedAt, digest });
+            if (connection) connection.willAnswer(answer);
+            else answer.lost();
+            return answer;
+          },
           cutOff: () => connection?._socket.destroy(),
         });
         const kept = mail.repeats ?? id;
-        if (connection) connection.messageDone(true, () => repeats.remember(kept, envelope, mail.sha256));
-        else repeats.remember(kept, envelope, mail.sha256);
+        connection?.messageDone(true);
         const { helo, tls, user } = envelope.client;
         const mechanism = connection?.mechanism ?? '';
         inventory.accepted(address, {

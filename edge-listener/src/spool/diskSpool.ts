@@ -139,6 +139,7 @@ export async function openDiskSpool(options: DiskSpoolOptions): Promise<DiskSpoo
       const message = begin(id, envelope);
       return {
         append: (chunk) => track(message.append(chunk)),
+        digest: () => message.digest(),
         abort: () => track(message.abort()),
         async commit(receivedAt) {
           const place = await track(message.commit(receivedAt));

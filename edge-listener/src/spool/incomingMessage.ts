@@ -1,4 +1,5 @@
 // Receives a message: in memory while it is small, then into a file of its own.
+import { createHash } from 'node:crypto';
 import type { Envelope } from '../../../functions/contract/envelope.ts';
 import { beginOwnFile, type OwnFile, type OwnFileOptions } from './ownFile.ts';
 import type { SegmentPlace, SegmentWriter } from './segmentWriter.ts';
@@ -12,6 +13,7 @@ const GATHERED_BYTES = 24 * 1024 * 1024;
 /** A message on its way in, whichever way it goes. */
 export interface ReceivedMessage {
   append(chunk: Uint8Array): Promise<void>;
+  digest(): string;
   commit(receivedAt: number): Promise<SegmentPlace>;
   abort(): Promise<void>;
 }
@@ -41,6 +43,12 @@ export function createReceiver(writer: SegmentWriter, options: OwnFileOptions) {
         const soFar = chunks;
         release();
         for (const part of soFar) await own.append(part);
+      },
+      digest() {
+        if (own) return own.digest();
+        const hash = createHash('sha256');
+        for (const chunk of chunks) hash.update(chunk);
+        return hash.digest('base64');
       },
       async commit(receivedAt) {
         if (own) {

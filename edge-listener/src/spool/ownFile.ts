@@ -21,6 +21,7 @@ export interface OwnFileResult {
 
 export interface OwnFile {
   append(chunk: Uint8Array): Promise<void>;
+  digest(): string;
   commit(receivedAt: number): Promise<OwnFileResult>;
   abort(): Promise<void>;
 }
@@ -100,6 +101,7 @@ export async function beginOwnFile(id: string, envelope: Envelope, options: OwnF
         throw asSpoolError(error);
       }
     },
+    digest: () => hash.copy().digest('base64'),
     async commit(receivedAt) {
       const sha256 = hash.digest('base64');
       const path = join(options.queued, `${id}.mail`);

@@ -52,6 +52,8 @@ export interface Spool {
 export interface IncomingMessage {
   /** Takes the next bytes of the stored message. Rejects with {@link SpoolFullError} when the disk is full. */
   append(chunk: Uint8Array): Promise<void>;
+  /** SHA-256 of the bytes so far, base64. */
+  digest(): string;
   /**
    * Makes the message durable and queued, due at once; `receivedAt` in milliseconds since 1970.
    * Resolves with the SHA-256 of its bytes, base64.

@@ -8,7 +8,6 @@ import { createPasswordCheck, hashPassword, passwordHashProblem } from '../../sr
 import { createRateLimit } from '../../src/policy/rateLimit.ts';
 import { overdue } from '../../src/smtp/deadlines.ts';
 import { createHeaderTap } from '../../src/smtp/headerTap.ts';
-import { createRepeats } from '../../src/smtp/repeats.ts';
 
 test('rules allow everything, a domain, its subdomains or one address, whatever the case', () => {
   const allows = (rules: string[] | undefined, address: string) => createAddressRules(rules)(address);
@@ -134,28 +133,4 @@ test('the header is found however it is cut, and only once', () => {
   assert.equal(none.finish(), 'From: a');
   const empty = createHeaderTap();
   assert.equal(empty.push(Buffer.from('\r\nbody')), '');
-});
-
-test('a repetition is recognised only when the answer was lost, once, from the same device, in time', () => {
-  let now = 0;
-  const repeats = createRepeats(600_000, () => now);
-  const envelope = (address: string, from = 'a@b.example') => ({
-    v: 1 as const,
-    from,
-    to: ['c@d.example'],
-    receivedAt: '',
-    edge: '',
-    client: { address, helo: '', user: '', tls: '' },
-  });
-  repeats.remember('id', envelope('1'), 'digest');
-  assert.equal(repeats.expects('1'), true);
-  assert.equal(repeats.expects('2'), false);
-  assert.equal(repeats.match(envelope('2'), 'digest'), undefined);
-  assert.equal(repeats.match(envelope('1', 'other@b.example'), 'digest'), undefined);
-  assert.equal(repeats.match(envelope('1'), 'other'), undefined);
-  assert.equal(repeats.match(envelope('1'), 'digest'), 'id');
-  assert.equal(repeats.match(envelope('1'), 'digest'), undefined);
-  repeats.remember('id', envelope('1'), 'digest');
-  now += 600_001;
-  assert.equal(repeats.match(envelope('1'), 'digest'), undefined);
 });

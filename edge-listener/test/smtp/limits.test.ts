@@ -197,32 +197,6 @@ describe('limits', { concurrency: 4 }, () => {
   );
 
   withEdge(
-    'a device that did not get its 250 and repeats itself is answered, and the mail goes once',
-    () => ({}),
-    async ({ edge, relay }) => {
-      const lines = 'MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n';
-      const message = 'Subject: x\r\n\r\nthe same\r\n.\r\n';
-      const first = await greeted(edge.port);
-      first.write(lines);
-      for (const code of [250, 250, 354]) assert.equal((await first.reply()).code, code);
-      first.write(message);
-      first.socket.resetAndDestroy();
-      await until('it is kept', () => edge.seen('edge.accepted').length + edge.seen('edge.clientGone').length === 1);
-      const kept = edge.seen('edge.accepted').length;
-      for (let i = 0; i < 2; i++) {
-        const again = await greeted(edge.port);
-        again.write(lines);
-        for (const code of [250, 250, 354]) assert.equal((await again.reply()).code, code);
-        again.write(message);
-        assert.equal((await again.reply()).code, 250);
-        assert.equal((await again.say('QUIT')).code, 221);
-      }
-      await until('all is forwarded', () => relay.taken.length === 2);
-      assert.equal(edge.seen('edge.repeated').length, kept, 'the second equal message after that is a new one');
-    },
-  );
-
-  withEdge(
     'a new certificate is used without a restart',
     (directory) => ({
       certificate: writeCertificate(directory),
