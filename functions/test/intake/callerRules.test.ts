@@ -16,8 +16,10 @@ interface Case {
   readonly rules?: unknown;
 }
 
+type Checked = { readonly from: string } | { readonly problem: string; readonly refused: unknown };
+
 /** What the check lets the caller send as, or the addresses it refuses. */
-function checked({ header, envelopeFrom = '', rules = [] }: Case) {
+function checked({ header, envelopeFrom = '', rules = [] }: Case): Checked {
   const block = readHeaderBlock(Buffer.from(`${header}\r\n\r\nx`, 'utf8'), true)!;
   const settings = { SENDER_RULES: senderRulesSchema.parse(rules), DEFAULT_SENDER: undefined };
   const senders = MINE.map((pattern) => addressPatternSchema.parse(pattern));
@@ -35,7 +37,7 @@ function checked({ header, envelopeFrom = '', rules = [] }: Case) {
 const refused = (...addresses: string[]) => ({ problem: 'sender-refused', refused: addresses });
 const keptFrom = [{ from: 'ceo@contoso.com', mailbox: 'scan@contoso.com', keepFrom: true }];
 
-const cases: Record<string, [Case, ReturnType<typeof checked>]> = {
+const cases: Record<string, [Case, Checked]> = {
   'its own address': [{ header: 'From: scan@contoso.com' }, { from: 'scan@contoso.com' }],
   'its own address in upper case': [{ header: 'FROM: SCAN@CONTOSO.COM' }, { from: 'SCAN@CONTOSO.COM' }],
   'a blank before the colon': [{ header: 'From : ceo@contoso.com' }, refused('ceo@contoso.com')],
