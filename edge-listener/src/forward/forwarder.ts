@@ -3,6 +3,7 @@ import { retryDelayMs } from '../../../functions/contract/retrySchedule.ts';
 import type { Report } from '../events.ts';
 import { DamagedMessageError, type QueuedEntry, type Settlement, type Spool } from '../spool/spool.ts';
 import { createOutageGate } from './outageGate.ts';
+import { mayBeTransfer } from './readVerdict.ts';
 import type { RelayClient } from './relayClient.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -97,7 +98,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     }
     victims.delete(entry.id);
     if (gate.succeeded()) endOutage();
-    if (outcome.kind === 'reject') return fail(entry, entry.attempts + 1, outcome.code, outcome.reason);
+    if (outcome.kind === 'reject') {
+      const { code, reason } = outcome;
+      if (mayBeTransfer(outcome, entry.attempts + 1))
+        return retry(entry, firstTriedAt, { reason: `${code}, ${reason} Something on the way may have changed it` });
+      return fail(entry, entry.attempts + 1, code, reason);
+    }
     await settle(entry, { kind: 'forwarded' });
     report('edge.forwarded', {
       id: entry.id,

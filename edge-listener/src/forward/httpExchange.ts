@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Readable;
+  /** Called with how many bytes of the body went out, as they do. */
+  readonly onSent?: (bytes: number) => void;
 }
 
 export interface HttpClientOptions {
@@ -31,6 +33,12 @@ export interface HttpClient {
   exchange(request: HttpRequest): Promise<HttpAnswer>;
   close(): void;
 }
+
+/**
+ * The body goes out in pieces of this size. Each that leaves is progress: a piece as large as a message would leave
+ * nothing to see for minutes on a slow line.
+ */
+const PIECE_BYTES = 64 * 1024;
 
 /** No answer of the relay is longer; a longer one is not the relay's. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -49,7 +57,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const prefix = base.pathname.replace(/\/$/, '');
 
   return {
-    exchange: ({ method, path, headers, body }) =>
+    exchange: ({ method, path, headers, body, onSent }) =>
       new Promise((resolve, reject) => {
         const request = (secure ? https : http).request({
           protocol: base.protocol,
@@ -61,11 +69,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
           agent,
         });
         let timer: NodeJS.Timeout;
+        let over = false;
         const wait = (ms: number, forWhat: string) => {
           clearTimeout(timer);
+          if (over) return;
           timer = setTimeout(() => request.destroy(new Error(`no ${forWhat} within ${ms / 1000} s`)), ms);
         };
         const finish = (settle: () => void) => {
+          over = true;
           clearTimeout(timer);
           body?.destroy();
           settle();
@@ -85,8 +96,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         });
         request.on('finish', () => wait(options.answerTimeoutMs, 'answer'));
         if (!body) return void request.end();
-        body.on('data', () => wait(options.idleTimeoutMs, 'progress of the upload'));
-        pipeline(body, request, () => undefined); // a failure of either side reaches the request's 'error'
+        async function* pieces(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+          for await (const chunk of chunks)
+            for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+              const piece = chunk.subarray(at, at + PIECE_BYTES);
+              yield piece;
+              wait(options.idleTimeoutMs, 'progress of the upload'); // asked for more: this one has left
+              onSent?.(piece.length);
+            }
+        }
+        pipeline(body, pieces, request, () => undefined); // a failure of either side reaches the request's 'error'
       }),
     close: () => agent.destroy(),
   };

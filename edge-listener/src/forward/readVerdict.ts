@@ -28,6 +28,17 @@ export function readPutAnswer(answer: HttpAnswer, id: string, now: number): Outc
   return retry(answer, problem, now);
 }
 
+/** A message refused as a bad request is refused again before that is taken for final. */
+const BAD_REQUESTS = 3;
+
+/**
+ * True while a refusal may be about the transfer instead of the message: a proxy that cuts a body short or changes it
+ * makes the relay call it a bad request. `attempt` counts from 1.
+ */
+export function mayBeTransfer(outcome: Outcome, attempt: number): boolean {
+  return outcome.kind === 'reject' && outcome.code === '400 bad-request' && attempt < BAD_REQUESTS;
+}
+
 /** What the answer to `GET /api/messages/{id}` says: the cloud has the message, it has not, or nobody knows. */
 export function readStatusAnswer(answer: HttpAnswer, id: string, now: number): Outcome | { kind: 'unknownThere' } {
   if (answer.status === 200 && saysItHas(answer, id)) return { kind: 'accepted' };

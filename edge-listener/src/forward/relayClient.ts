@@ -10,11 +10,12 @@ import {
   messagePath,
 } from '../../../functions/contract/relayProtocol.ts';
 import type { StoredMessage } from '../spool/spool.ts';
-import type { HttpClient } from './httpExchange.ts';
+import type { HttpAnswer, HttpClient } from './httpExchange.ts';
 import { createMemoryBudget } from './memoryBudget.ts';
 import { readPutAnswer, readStatusAnswer } from './readVerdict.ts';
 import { bufferBody, gather, type UploadBody } from './uploadBody.ts';
 import { stageParts } from './uploadParts.ts';
+import { createUploadRate } from './uploadRate.ts';
 
 /** No request carries more (the platform takes 100 MB). */
 const MAX_REQUEST_BYTES = 90_000_000;
@@ -42,34 +43,46 @@ export interface RelayClientOptions {
 
 export function createRelayClient({ http, authorization, now, compress }: RelayClientOptions): RelayClient {
   const memory = createMemoryBudget(UPLOAD_MEMORY_BYTES);
-  /** Bytes a second of the last uploads that took long enough to tell. */
-  let rate = Number.POSITIVE_INFINITY;
+  const rate = createUploadRate();
+  /** False once the function app said that it takes no compressed bodies: an old one does. */
+  let compressing = compress;
 
   function wantsParts(bytes: number, triedBefore: boolean): boolean {
-    if (bytes <= MAX_PART_BYTES) return false;
-    return bytes > MAX_REQUEST_BYTES || triedBefore || bytes / rate > SLOW_UPLOAD_SECONDS;
+    if (bytes > MAX_REQUEST_BYTES || bytes / rate.bytesPerSecond > SLOW_UPLOAD_SECONDS) return true;
+    return triedBefore && bytes > MAX_PART_BYTES;
   }
 
-  async function wholeBody(message: StoredMessage, mayCompress: boolean): Promise<UploadBody> {
-    if (mayCompress) return bufferBody(await gather(message.body()), true);
+  async function send(path: string, { headers, open }: UploadBody, more: Record<string, string>): Promise<HttpAnswer> {
+    const { sent, end } = rate.watch();
+    try {
+      return await http.exchange({ method: 'PUT', path, headers: { ...more, ...headers }, body: open(), onSent: sent });
+    } finally {
+      end();
+    }
+  }
+
+  /** Sends bytes in memory, compressed where that pays and is taken. */
+  async function sendBytes(path: string, bytes: Buffer, more: Record<string, string>): Promise<HttpAnswer> {
+    const body = await bufferBody(bytes, compressing);
+    const answer = await send(path, body, more);
+    if (answer.status !== 415 || !body.headers['content-encoding']) return answer;
+    compressing = false;
+    return send(path, await bufferBody(bytes, false), more);
+  }
+
+  function sendStream(path: string, message: StoredMessage, more: Record<string, string>): Promise<HttpAnswer> {
     const digest = `sha-256=:${message.sha256}:`;
-    return {
-      headers: { 'content-length': String(message.bytes), [DIGEST_HEADER]: digest },
-      open: () => message.body(),
-    };
+    const headers = { 'content-length': String(message.bytes), [DIGEST_HEADER]: digest };
+    return send(path, { headers, open: () => message.body() }, more);
   }
 
   /** The memory an upload holds: the bytes and their compressed form, of one part at a time. */
-  async function withMemory<T>(
-    bytes: number,
-    byParts: boolean,
-    work: (mayCompress: boolean) => Promise<T>,
-  ): Promise<T> {
+  async function withMemory<T>(bytes: number, byParts: boolean, work: (inMemory: boolean) => Promise<T>): Promise<T> {
     const wanted = Math.min(bytes, MAX_PART_BYTES) * 2;
     if (byParts) await memory.wait(wanted);
-    else if (!compress || bytes > MAX_PART_BYTES || !memory.take(wanted)) return work(false);
+    else if (!compressing || bytes > MAX_PART_BYTES || !memory.take(wanted)) return work(false);
     try {
-      return await work(compress);
+      return await work(true);
     } finally {
       memory.giveBack(wanted);
     }
@@ -88,11 +101,13 @@ export function createRelayClient({ http, authorization, now, compress }: RelayC
       [ENVELOPE_HEADER]: encodeEnvelope(message.envelope),
     };
     if (wantsParts(message.bytes, triedBefore)) {
-      const staged = await withMemory(message.bytes, true, (mayCompress) =>
-        stageParts({ http, id, message, mayCompress, common }),
+      const partHeaders = { ...common, 'content-type': 'application/octet-stream' };
+      const sendPart = (partPath: string, part: Buffer) => sendBytes(partPath, part, partHeaders);
+      const staged = await withMemory(message.bytes, true, () =>
+        stageParts({ http, id, message, send: sendPart, rate, common }),
       );
       if (staged !== 'unsupported') {
-        if ('refused' in staged) return asRetry(readPutAnswer(staged.refused, id, now()));
+        if ('refused' in staged) return aboutPart(readPutAnswer(staged.refused, id, now()));
         const answer = await http.exchange({ method: 'PUT', path, headers: { ...about, ...staged.commit } });
         return readPutAnswer(answer, id, now());
       }
@@ -102,14 +117,10 @@ export function createRelayClient({ http, authorization, now, compress }: RelayC
           reason: 'The function app knows no upload by parts, which this message needs: update it',
         };
     }
-    return withMemory(message.bytes, false, async (mayCompress) => {
-      const { headers, open } = await wholeBody(message, mayCompress);
-      const started = performance.now();
-      const answer = await http.exchange({ method: 'PUT', path, headers: { ...about, ...headers }, body: open() });
-      const seconds = (performance.now() - started) / 1000;
-      if (seconds > 2) rate = Number(headers['content-length']) / seconds;
-      return readPutAnswer(answer, id, now());
-    });
+    const answer = await withMemory(message.bytes, false, async (inMemory) =>
+      inMemory ? sendBytes(path, await gather(message.body()), about) : sendStream(path, message, about),
+    );
+    return readPutAnswer(answer, id, now());
   }
 
   return {
@@ -123,8 +134,9 @@ export function createRelayClient({ http, authorization, now, compress }: RelayC
   };
 }
 
-/** A refusal of a part is no verdict on the message. */
-function asRetry(outcome: Outcome): Outcome {
+/** A refusal of a part is no verdict on the message, but that the message of which it is one is too large. */
+function aboutPart(outcome: Outcome): Outcome {
+  if (outcome.kind === 'reject' && outcome.code === '413 message-too-large') return outcome;
   if (outcome.kind === 'reject')
     return { kind: 'retry', reason: `A part was refused: ${outcome.code}, ${outcome.reason}` };
   return outcome.kind === 'retry'

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import {
   MAX_PART_BYTES,
+  MAX_PARTS,
   PARTS_HEADER,
   type PartsAnswer,
   partPath,
@@ -10,15 +11,34 @@ import {
 } from '../../../functions/contract/relayProtocol.ts';
 import type { StoredMessage } from '../spool/spool.ts';
 import type { HttpAnswer, HttpClient } from './httpExchange.ts';
-import { bufferBody } from './uploadBody.ts';
+import type { UploadRate } from './uploadRate.ts';
 
 export interface PartsUpload {
   readonly http: HttpClient;
   readonly id: string;
   readonly message: StoredMessage;
-  readonly mayCompress: boolean;
+  /** Sends bytes as the body of a request; resolves with the answer. */
+  readonly send: (path: string, bytes: Buffer) => Promise<HttpAnswer>;
+  readonly rate: UploadRate;
   /** Authorization and trace of every request. */
   readonly common: Readonly<Record<string, string>>;
+}
+
+/** A part should go out in so many seconds; one that would take much longer than that is cut smaller. */
+const PART_SECONDS = 60;
+/** An upload that began with parts of one size goes on with it while a part takes no longer than this, in seconds. */
+const BEARABLE_SECONDS = 150;
+const SIZE_STEP = 64 * 1024;
+
+/**
+ * How large the parts of a message are on a line of so many bytes a second. An upload that goes on where it broke off
+ * has to cut as it did, so the size of the first part, where there is one, decides as long as the line bears it.
+ */
+export function partBytes(messageBytes: number, bytesPerSecond: number, firstPart?: number): number {
+  if (firstPart && firstPart * MAX_PARTS >= messageBytes && firstPart / bytesPerSecond <= BEARABLE_SECONDS)
+    return firstPart;
+  const wanted = Math.max(bytesPerSecond * PART_SECONDS, messageBytes / MAX_PARTS);
+  return Math.min(MAX_PART_BYTES, Math.ceil(wanted / SIZE_STEP) * SIZE_STEP);
 }
 
 /**
@@ -28,24 +48,20 @@ export interface PartsUpload {
 export async function stageParts(
   upload: PartsUpload,
 ): Promise<{ commit: Record<string, string> } | { refused: HttpAnswer } | 'unsupported'> {
-  const { http, id, message, mayCompress, common } = upload;
+  const { http, id, message, send, rate, common } = upload;
   const listed = await http.exchange({ method: 'GET', path: partsPath(id), headers: common });
   if (listed.status === 404 || listed.status === 405) return 'unsupported';
   if (listed.status !== 200) return { refused: listed };
-  const staged = new Map((JSON.parse(listed.body) as PartsAnswer).parts.map(({ n, sha256 }) => [n, sha256]));
+  const { parts } = JSON.parse(listed.body) as PartsAnswer;
+  const staged = new Map(parts.map(({ n, sha256 }) => [n, sha256]));
+  const size = partBytes(message.bytes, rate.bytesPerSecond, parts.find(({ n }) => n === 1)?.bytes);
   const digests: string[] = [];
-  for await (const part of cut(message.body(), MAX_PART_BYTES)) {
+  for await (const part of cut(message.body(), size)) {
     const n = digests.length + 1;
     const sha256 = hash('sha256', part, 'hex');
     digests.push(sha256);
     if (staged.get(n) === sha256) continue;
-    const { headers, open } = await bufferBody(part, mayCompress);
-    const answer = await http.exchange({
-      method: 'PUT',
-      path: partPath(id, n),
-      headers: { ...common, ...headers, 'content-type': 'application/octet-stream' },
-      body: open(),
-    });
+    const answer = await send(partPath(id, n), part);
     if (answer.status !== 200) return { refused: answer };
   }
   return {

@@ -80,3 +80,11 @@ test('Retry-After is honoured up to an hour', async () => {
   assert.equal(await dueAfter(600_000), 600_000);
   assert.equal(await dueAfter(1e12), 3_600_000);
 });
+
+test('a bad request is final at the third attempt: before that the way may have changed the message', async () => {
+  const refusal: Outcome = { kind: 'reject', code: '400 bad-request', reason: 'The digest does not match.' };
+  const kinds = [];
+  for (const attempts of [0, 1, 2]) kinds.push((await fate(attempts, NOW - 1000, refusal)).settled.kind);
+  assert.deepEqual(kinds, ['retry', 'retry', 'failed']);
+  assert.equal((await fate(0, undefined, { ...refusal, code: '422 unprocessable-message' })).settled.kind, 'failed');
+});

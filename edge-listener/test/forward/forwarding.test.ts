@@ -70,7 +70,6 @@ describe('forwarding', { concurrency: 8 }, () => {
   }
 
   const verdicts: Fault[] = [
-    { status: 400, problem: 'bad-request' },
     { status: 403, problem: 'sender-refused' },
     { status: 403, problem: 'recipient-refused' },
     { status: 409, problem: 'conflict' },

@@ -3,8 +3,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
 import { newMessageId } from '../../../functions/contract/messageId.ts';
+import { MAX_PART_BYTES, MAX_PARTS, PROBLEM_TYPE_BASE, partPath } from '../../../functions/contract/relayProtocol.ts';
 import { createHttpClient, type HttpClient } from '../../src/forward/httpExchange.ts';
 import { createRelayClient } from '../../src/forward/relayClient.ts';
+import { partBytes } from '../../src/forward/uploadParts.ts';
+import { createUploadRate } from '../../src/forward/uploadRate.ts';
 import type { StoredMessage } from '../../src/spool/spool.ts';
 import { envelopeFrom } from '../spool/spoolContract.ts';
 import { type FakeRelay, startFakeRelay } from '../support/fakeRelay.ts';
@@ -83,6 +86,74 @@ test('an upload by parts that broke off goes on where it was', async () => {
   relay.requests.length = 0;
   assert.equal((await client(false).submit(id, messageOf(huge), true)).kind, 'accepted');
   assert.deepEqual(methods(), ['GET', 'GET part', 'PUT']);
+});
+
+test('an upload goes on with parts of the size it began with', async () => {
+  const id = newMessageId();
+  const first = huge.subarray(0, 5_000_000);
+  await http.exchange({ method: 'PUT', path: partPath(id, 1), headers: {}, body: Readable.from([first]) });
+  relay.requests.length = 0;
+  assert.equal((await client(false).submit(id, messageOf(huge), true)).kind, 'accepted');
+  assert.deepEqual(methods(), ['GET', 'GET part', 'PUT part', 'PUT part', 'PUT part', 'PUT']);
+  assert.deepEqual(relay.taken.at(-1)!.body, huge);
+});
+
+test('parts are as large as the line carries in a minute, and never so many that the function app refuses them', () => {
+  const MB = 1_000_000;
+  assert.equal(partBytes(20 * MB, Number.POSITIVE_INFINITY), MAX_PART_BYTES);
+  const slow = partBytes(20 * MB, 30_000);
+  assert.ok(slow / 30_000 < 70, `${slow} bytes take ${slow / 30_000} s`);
+  for (const size of [5 * MB, 20 * MB, 150 * MB])
+    for (const rate of [1, 1000, 30_000, 1e6, 1e9]) {
+      const part = partBytes(size, rate);
+      assert.ok(part <= MAX_PART_BYTES && Math.ceil(size / part) <= MAX_PARTS, `${size} at ${rate}: ${part}`);
+    }
+  assert.equal(partBytes(20 * MB, 100_000, 3 * MB), 3 * MB);
+  assert.ok(partBytes(20 * MB, 10_000, MAX_PART_BYTES) < 1 * MB, 'the line became too slow for what it began with');
+});
+
+test('the rate of a line is what leaves, also when an upload breaks off', () => {
+  let at = 0;
+  const rate = createUploadRate(() => at);
+  assert.equal(rate.bytesPerSecond, Number.POSITIVE_INFINITY);
+  const short = rate.watch();
+  short.sent(1000);
+  at = 1000;
+  short.end();
+  assert.equal(rate.bytesPerSecond, Number.POSITIVE_INFINITY);
+  const long = rate.watch();
+  for (let n = 0; n < 10; n++) long.sent(30_000);
+  at = 11_000;
+  long.end();
+  assert.equal(rate.bytesPerSecond, 30_000);
+});
+
+test('a message whose parts are refused as too large is refused', async () => {
+  const problem = JSON.stringify({ type: `${PROBLEM_TYPE_BASE}message-too-large`, detail: 'Too large.' });
+  const answers = http.exchange;
+  const outcome = await createRelayClient({
+    http: {
+      ...http,
+      exchange: async (request) =>
+        request.method === 'PUT'
+          ? { status: 413, headers: { 'content-type': 'application/problem+json' }, body: problem }
+          : answers(request),
+    },
+    compress: false,
+    now: Date.now,
+    authorization: async () => 'Bearer test-key',
+  }).submit(newMessageId(), messageOf(huge), true);
+  assert.deepEqual(outcome, { kind: 'reject', code: '413 message-too-large', reason: 'Too large.' });
+});
+
+test('a function app that takes nothing compressed is sent the bytes as they are, from then on', async () => {
+  const old = client(true);
+  relay.faults = [{ status: 415, problem: 'unsupported-media-type' }];
+  for (let n = 0; n < 2; n++) {
+    assert.equal((await old.submit(newMessageId(), messageOf(scan), false)).kind, 'accepted');
+    assert.equal(relay.taken.at(-1)!.headers['content-encoding'], undefined);
+  }
+  assert.deepEqual(methods(), ['PUT', 'PUT', 'PUT']);
 });
 
 test('a function app that knows no parts gets one request', async () => {
