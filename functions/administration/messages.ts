@@ -160,7 +160,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 try {
   process.exitCode = await main();
 } catch (error) {
-  const usage = error instanceof UsageError;
-  console.error(usage ? `${(error as Error).message} (--help shows how it is used)` : (error as Error).message);
-  process.exitCode = usage ? 64 : error instanceof NothingFound ? 2 : 1;
+  if (error instanceof UsageError) {
+    console.error(`${error.message} (--help shows how it is used)`);
+    process.exitCode = 64;
+  } else {
+    const { storageErrorInWords } = await import('./openStore.ts');
+    console.error(storageErrorInWords(error) ?? (error as Error).message);
+    process.exitCode = error instanceof NothingFound ? 2 : 1;
+  }
 }

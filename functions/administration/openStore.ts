@@ -1,7 +1,7 @@
 /** Opens the mail's storage for an administrator: the local relay's, one named by connection string, or one in Azure. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BlobServiceClient } from '@azure/storage-blob';
+import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { createDeliveryQueues, type DeliveryQueues } from '../storage/deliveryQueue.ts';
 import { createBlobMessageStore, type MessageStore } from '../storage/messageStore.ts';
@@ -52,14 +52,28 @@ export function azureStorage(
   return { blobs, queues };
 }
 
+/** What went wrong with the storage, and what helps; undefined for an error of another kind. */
+export function storageErrorInWords(error: unknown): string | undefined {
+  if (!(error instanceof RestError)) return undefined;
+  const [what] = error.message.split('\n');
+  if (error.statusCode === undefined)
+    return `The storage does not answer (${what}): is its name right, and does the local relay run?`;
+  if (error.statusCode === 403)
+    return `The storage refuses your login (${what}): "Who may do what" in docs/azure.md names the roles.`;
+  return `The storage answered ${error.statusCode}: ${what}`;
+}
+
+/** A person waits. */
+const RETRIES = { retryOptions: { maxTries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 2000 } };
+
 async function openClients(location: StoreLocation) {
   const azure = azureStorage(location, process.env);
   if (azure) {
     const { AzureCliCredential } = await import('@azure/identity');
     const credential = new AzureCliCredential();
     return {
-      blobs: new BlobServiceClient(azure.blobs, credential),
-      queues: new QueueServiceClient(azure.queues, credential),
+      blobs: new BlobServiceClient(azure.blobs, credential, RETRIES),
+      queues: new QueueServiceClient(azure.queues, credential, RETRIES),
     };
   }
   const { data } = location;
@@ -70,7 +84,7 @@ async function openClients(location: StoreLocation) {
       `No storage to look into: name one with --account NAME (in Azure), or start the local relay first (its data is looked for in ${data}; --data DIR for another place).`,
     );
   return {
-    blobs: BlobServiceClient.fromConnectionString(connection.trim()),
-    queues: QueueServiceClient.fromConnectionString(connection.trim()),
+    blobs: BlobServiceClient.fromConnectionString(connection.trim(), RETRIES),
+    queues: QueueServiceClient.fromConnectionString(connection.trim(), RETRIES),
   };
 }

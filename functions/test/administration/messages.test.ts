@@ -215,6 +215,8 @@ test('a record that cannot be read is named, and does not hide the others', asyn
 test('what is wrong with a command is said in one sentence, by the exit codes of the help', async () => {
   const unknown = newMessageId();
   const nowhere = { HOME: tmpdir() };
+  const unreachable = { MailStorage: storage.connectionString.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:9') };
+  const stranger = { MailStorage: storage.connectionString.replace(/AccountKey=\w{4}/, 'AccountKey=AAAA') };
   const cases: [string, number, RegExp, NodeJS.ProcessEnv?][] = [
     [`show ${unknown}`, 2, /There is no mail/],
     [`export ${unknown}`, 2, /There is no mail/],
@@ -229,6 +231,8 @@ test('what is wrong with a command is said in one sentence, by the exit codes of
     ['list bob', 64, /list has nothing to do with bob/],
     ['list --data nowhere', 1, /No storage to look into: name one with --account/, nowhere],
     ['list --account Big_One', 1, /Big_One is not the name of a storage account/, nowhere],
+    ['list', 1, /The storage does not answer \(.*ECONNREFUSED.*\): .* does the local relay run/, unreachable],
+    ['list', 1, /The storage refuses your login/, stranger],
     ['list', 1, /one is set, and both are needed/, { MailStorage__blobServiceUri: 'https://a.blob.example' }],
   ];
   for (const [command, code, words, env] of cases) {
