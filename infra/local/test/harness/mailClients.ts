@@ -7,7 +7,17 @@ import { findProgram } from './findProgram.ts';
 export interface MailClient {
   readonly name: string;
   /** Resolves once the server has said 250. */
-  send(options: { port: number; from: string; to: readonly string[]; file: string }): Promise<void>;
+  send(options: MailOptions): Promise<void>;
+}
+
+export interface MailOptions {
+  readonly port: number;
+  readonly from: string;
+  readonly to: readonly string[];
+  /** Holds the message. */
+  readonly file: string;
+  /** Longest it may take, in milliseconds. */
+  readonly withinMs?: number;
 }
 
 const PYTHON = `import smtplib, sys
@@ -20,12 +30,12 @@ const run = promisify(execFile);
 /** The clients that are installed here. */
 export function installedMailClients(): MailClient[] {
   const clients: MailClient[] = [];
-  const add = (program: string, args: (options: Parameters<MailClient['send']>[0]) => Promise<string[]> | string[]) => {
+  const add = (program: string, args: (options: MailOptions) => Promise<string[]> | string[]) => {
     const path = findProgram(program);
     if (!path) return;
     clients.push({
       name: program,
-      send: async (options) => void (await run(path, await args(options), { timeout: 30_000 })),
+      send: async (options) => void (await run(path, await args(options), { timeout: options.withinMs ?? 30_000 })),
     });
   };
   add('swaks', async ({ port, from, to, file }) => [

@@ -7,8 +7,10 @@ export interface BurstOptions {
   readonly connections: number;
   /** Distinguishes the Message-IDs of this burst from others. */
   readonly name: string;
-  /** Told the number of mails that got their 250, after each. */
-  onPromise?(promised: number): void;
+  /** Envelope sender and From, and so the mailbox that sends. */
+  readonly from?: string;
+  /** Told the number of mails that got their 250, after each, and the Message-ID of this one. */
+  onPromise?(promised: number, messageId: string): void;
 }
 
 /** How long a client goes on trying while nobody listens, in milliseconds. */
@@ -20,7 +22,8 @@ const PATIENCE_MS = 60_000;
  *
  * @returns the Message-IDs of all mails; each of them got a 250
  */
-export async function sendBurst({ port, mails, connections, name, onPromise }: BurstOptions): Promise<string[]> {
+export async function sendBurst(options: BurstOptions): Promise<string[]> {
+  const { port, mails, connections, name, from = 'device@contoso.com', onPromise } = options;
   const promised: string[] = [];
   let next = 0;
   await Promise.all(
@@ -32,7 +35,7 @@ export async function sendBurst({ port, mails, connections, name, onPromise }: B
         for (;;) {
           try {
             connection ??= await connect(port);
-            await send(connection, messageId);
+            await send(connection, from, messageId);
             break;
           } catch (error) {
             connection?.smtp.close();
@@ -42,7 +45,7 @@ export async function sendBurst({ port, mails, connections, name, onPromise }: B
           }
         }
         promised.push(messageId);
-        onPromise?.(promised.length);
+        onPromise?.(promised.length, messageId);
       }
       connection?.smtp.quit();
     }),
@@ -68,9 +71,9 @@ async function connect(port: number): Promise<Connection> {
   return { smtp, broken };
 }
 
-async function send({ smtp, broken }: Connection, messageId: string): Promise<void> {
+async function send({ smtp, broken }: Connection, from: string, messageId: string): Promise<void> {
   const message = [
-    'From: device@contoso.com',
+    `From: ${from}`,
     'To: bob@contoso.com',
     'Subject: Reading',
     'Date: Mon, 23 Nov 2026 12:00:00 +0000',
@@ -79,7 +82,7 @@ async function send({ smtp, broken }: Connection, messageId: string): Promise<vo
     'All is well.',
     '',
   ].join('\r\n');
-  const envelope = { from: 'device@contoso.com', to: 'bob@contoso.com' };
+  const envelope = { from, to: 'bob@contoso.com' };
   const accepted = new Promise<void>((resolve, reject) =>
     smtp.send(envelope, message, (error) => (error ? reject(error) : resolve())),
   );
