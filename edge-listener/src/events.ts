@@ -11,8 +11,8 @@ export interface EdgeEvents {
   'edge.recovered': { queued: number; failed: number; swept: number; milliseconds: number };
   'edge.listening': { address: string; port: number; tls: string; auth: string; clients: readonly string[] };
   'edge.ready': Record<string, never>;
-  'edge.refusedConnection': { address: string; reason: string };
-  'edge.connectionError': { address: string; code: string };
+  'edge.refusedConnection': { address: string; reason: string; count: number };
+  'edge.connectionError': { address: string; code: string; count: number; hint?: string };
   'edge.accepted': About & {
     address: string;
     helo: string;
@@ -29,7 +29,7 @@ export interface EdgeEvents {
   'edge.tooSlow': { address: string; reason: string; hint?: string };
   'edge.certificateReloaded': { file: string };
   'edge.certificateExpiring': { file: string; daysLeft: number };
-  'edge.clientGone': { address: string; bytes: number };
+  'edge.clientGone': { address: string; bytes: number; hint?: string };
   'edge.forwarded': About & { attempts: number; bytes: number; waitedSeconds: number; milliseconds: number };
   'edge.retrying': About & { attempts: number; inSeconds: number; reason: string };
   'edge.failed': About & { attempts: number; code: string; reason: string };

@@ -1,5 +1,6 @@
 // What an administrator has to know of every device before anything can be migrated.
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
 
 /** One device, by its address. Lists hold the latest distinct values. */
 export interface DeviceRecord {
@@ -37,7 +38,7 @@ export function createInventory(now: () => number, known: readonly DeviceRecord[
     if (!device) {
       const empty = { accepted: 0, rejected: 0, bytes: 0, helo: '', tls: '', user: '', mechanism: '' };
       device = { address, firstSeen: time, lastSeen: time, ...empty, senders: [], recipientDomains: [], rejects: {} };
-      if (devices.size >= MOST_DEVICES) devices.delete(devices.keys().next().value!);
+      if (devices.size >= MOST_DEVICES) devices.delete(leastKnown(devices));
       devices.set(address, device);
     }
     device.lastSeen = time;
@@ -83,11 +84,37 @@ function keep(values: string[], value: string): void {
   if (values.length > MOST_VALUES) values.shift();
 }
 
-/** The devices of the last run; none when the file is missing or damaged: it is a record, not a promise. */
+/** The first device that never got a mail accepted, else the first: strangers must not drive out real devices. */
+function leastKnown(devices: ReadonlyMap<string, DeviceRecord>): string {
+  for (const [address, { accepted }] of devices) if (accepted === 0) return address;
+  return devices.keys().next().value!;
+}
+
+const texts = z.array(z.string());
+const record = z.object({
+  address: z.string(),
+  firstSeen: z.string(),
+  lastSeen: z.string(),
+  accepted: z.number(),
+  rejected: z.number(),
+  bytes: z.number(),
+  helo: z.string(),
+  tls: z.string(),
+  user: z.string(),
+  mechanism: z.string(),
+  senders: texts,
+  recipientDomains: texts,
+  rejects: z.record(z.string(), z.number()),
+});
+
+/** The devices of the last run that can be read, none when the file is missing: it is a record, not a promise. */
 export async function readInventory(file: string): Promise<DeviceRecord[]> {
+  let records: unknown;
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as DeviceRecord[];
+    records = JSON.parse(await readFile(file, 'utf8'));
   } catch {
-    return [];
+    return []; // missing or damaged: it is written anew
   }
+  if (!Array.isArray(records)) return [];
+  return records.flatMap((one) => record.safeParse(one).data ?? []);
 }

@@ -27,8 +27,8 @@ export function createEventTally(next: Report): EventTally {
     lastError: null as string | null,
     relayReachable: true,
     report: (<Name extends keyof EdgeEvents>(event: Name, fields: EdgeEvents[Name]) => {
-      counts.set(event, (counts.get(event) ?? 0) + 1);
-      const { bytes, milliseconds, reason, code } = fields as Record<string, unknown>;
+      const { bytes, milliseconds, reason, code, count } = fields as Record<string, unknown>;
+      counts.set(event, (counts.get(event) ?? 0) + (typeof count === 'number' ? count : 1));
       if (event === 'edge.accepted') tally.acceptedBytes += Number(bytes);
       if (event === 'edge.forwarded') tally.forwardedMilliseconds += Number(milliseconds);
       if (event === 'edge.rejected') rejectsByCode.set(Number(code), (rejectsByCode.get(Number(code)) ?? 0) + 1);

@@ -65,7 +65,7 @@ export function createDataDecoder({ bareLfEnd = false } = {}): DataDecoder {
           keep(dot);
           from = dot + 1;
         }
-        endsInBareLfDot = next === LF && dot + 2 === input.length;
+        endsInBareLfDot = (next === LF && dot + 2 === input.length) || (crlf && dot + 3 === input.length);
         dot = nextDot(input, dot + 1);
       }
       const end = input.length - held.length;

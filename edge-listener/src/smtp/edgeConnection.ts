@@ -27,9 +27,12 @@ export class EdgeConnection extends SMTPConnection {
   };
   /** Messages taken on this connection. */
   messages = 0;
+  /** True when the client went away while it seemed to wait for the answer to a message it ended with LF . LF. */
+  goneAfterBareLf = false;
   /** How the client logged in; empty without a login. */
   mechanism = '';
   #errors = 0;
+  #refusals = 0;
   #commands = 0;
   /** The topmost socket: during a handshake that is the TLS socket, which `_socket` is only afterwards. */
   #top: net.Socket | undefined;
@@ -67,7 +70,7 @@ export class EdgeConnection extends SMTPConnection {
     if (this._socket.bytesRead > this.#answeredAtByte)
       for (const answer of this.#unconfirmed.splice(0)) answer.confirmed();
     if (++this.#commands > MOST_COMMANDS) {
-      this.end(replies.tooManyCommands);
+      this.#refuse(replies.tooManyCommands);
       return;
     }
     // A device that says no HELO means no harm.
@@ -94,8 +97,21 @@ export class EdgeConnection extends SMTPConnection {
     }
     const shown = Array.isArray(data) ? data.flatMap((line) => this.#offered(line)) : data;
     super.send(code, shown, typeof data === 'string' && ENHANCED_STATUS.test(data) ? false : context);
-    if (code < 400 || code === 421 || code === 452) return;
-    if (++this.#errors >= this.edge.settings.errorsPerConnection) this.end(replies.tooManyErrors);
+    if (code < 400) return;
+    this.#tellRefusal(code, String(data ?? ''));
+    if (code === 421 || code === 452) return;
+    if (++this.#errors >= this.edge.settings.errorsPerConnection) this.#refuse(replies.tooManyErrors);
+  }
+
+  /** Once per refusal, whoever gave it, but not without end for one client. Nothing the client said is told. */
+  #tellRefusal(code: number, text: string): void {
+    if (this._closed || this._socket.destroyed || ++this.#refusals > this.edge.settings.errorsPerConnection) return;
+    this.edge.settings.onRefused(this.remoteAddress, code, text.replace(/duplicate \S+/, 'duplicate'));
+  }
+
+  #refuse(reply: SmtpReply): void {
+    this.#tellRefusal(reply.code, reply.text);
+    this.end(reply);
   }
 
   /** A line of the answer to EHLO. Logins are offered only where they are taken: some devices ask nothing further. */
@@ -105,7 +121,7 @@ export class EdgeConnection extends SMTPConnection {
     return this.edge.settings.oldAuthSyntax ? [line, line.replace(' ', '=')] : [line];
   }
 
-  /** Refuses to go on: says why and closes. */
+  /** Says why and closes. */
   end({ code, text }: SmtpReply): void {
     super.send(code, text, false);
     this.close();
@@ -138,6 +154,7 @@ export class EdgeConnection extends SMTPConnection {
 
   /** Called once the connection is gone, whichever way it went. */
   override _onClose(): void {
+    this.goneAfterBareLf = this.waitsAfterBareLf;
     super._onClose();
     this.edge.forget(this.id);
   }
@@ -154,6 +171,16 @@ export class EdgeConnection extends SMTPConnection {
   /** Addresses stay as the client spelt them: the library would turn punycode domains into Unicode. */
   override _parseAddressCommand(name: string, command: Buffer | string): ReturnType<typeof parseAddressCommand> {
     return parseAddressCommand(name, command.toString('latin1'));
+  }
+
+  /** A message that says itself that it is too large: in words that a display can show. */
+  override _validateMailParams(
+    parsed: Parameters<SMTPConnection['_validateMailParams']>[0],
+  ): ReturnType<SMTPConnection['_validateMailParams']> {
+    const { size } = this._server.options;
+    if (!size || !parsed.args || !(Number(parsed.args.SIZE) > size)) return super._validateMailParams(parsed);
+    const { code, text } = replies.messageTooLarge(size);
+    return { code, message: text, enhancedCode: null };
   }
 
   override handler_DATA(command: Buffer, callback: () => void): void {

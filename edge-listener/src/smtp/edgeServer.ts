@@ -29,6 +29,8 @@ export interface EdgeServerSettings {
   readonly bareLfEnd: (address: string) => boolean;
   /** Counts a new connection in and returns how to count it out; or why it has to go. Asked before anything else. */
   readonly admit: (address: string) => (() => void) | SmtpReply;
+  /** A client got this refusal, from whichever part of the edge. */
+  readonly onRefused: (address: string, code: number, text: string) => void;
   /** A session was ended because it took too long; `bareLf`: it seems to wait after LF . LF. */
   readonly onOverdue: (address: string, reason: string, bareLf: boolean) => void;
 }

@@ -34,19 +34,25 @@ export function createLogin(
       callback(new SmtpRefusal(replies.banned));
       return;
     }
-    verify(auth).then((right) => {
-      const user = auth.username ?? '';
-      if (right) {
-        bans.succeeded(address);
-        if (connection) connection.mechanism = auth.method;
-        report('edge.loggedIn', { address, user, mechanism: auth.method });
-        callback(null, { user });
-        return;
-      }
-      const banned = bans.failed(address);
-      report('edge.loginFailed', { address, banned });
-      inventory.rejected(address, replies.wrongPassword.text);
-      callback(new SmtpRefusal(banned ? replies.banned : replies.wrongPassword));
-    }, callback);
+    verify(auth).then(
+      (right) => {
+        const user = auth.username ?? '';
+        if (right) {
+          bans.succeeded(address);
+          if (connection) connection.mechanism = auth.method;
+          report('edge.loggedIn', { address, user, mechanism: auth.method });
+          callback(null, { user });
+          return;
+        }
+        const banned = bans.failed(address);
+        report('edge.loginFailed', { address, banned });
+        inventory.rejected(address, replies.wrongPassword.text);
+        callback(new SmtpRefusal(banned ? replies.banned : replies.wrongPassword));
+      },
+      (error: unknown) => {
+        report('edge.error', { reason: String(error) });
+        callback(new SmtpRefusal(replies.unexpected));
+      },
+    );
   };
 }

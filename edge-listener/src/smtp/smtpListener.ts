@@ -1,6 +1,6 @@
 // One listener: its server, who may connect and log in, and how it stops.
 import type { AddressInfo } from 'node:net';
-import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server';
+import type { SMTPServerOptions } from 'smtp-server';
 import { createClientNetworks } from '../config/clientNetworks.ts';
 import type { EdgeConfig, ListenerConfig } from '../config/configSchema.ts';
 import { type Report, withoutPeople } from '../events.ts';
@@ -11,8 +11,10 @@ import type { createRateLimit } from '../policy/rateLimit.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { createConnectionCount } from './connectionCount.ts';
 import { EdgeServer } from './edgeServer.ts';
+import { hints } from './hints.ts';
 import { createLogin } from './login.ts';
 import { onceOnly } from './onceOnly.ts';
+import { createOncePerMinute } from './oncePerMinute.ts';
 import type { Repeats } from './repeats.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
 import { tlsOptionsOf, watchCertificate } from './tlsMaterial.ts';
@@ -42,6 +44,17 @@ export interface SmtpListener {
   close(graceMs: number): Promise<void>;
 }
 
+/** What smtp-server tells of a connection; `meta` when a TLS handshake failed. */
+type ConnectionError = NodeJS.ErrnoException & { remoteAddress?: string; meta?: { remoteAddress?: string } };
+
+/** How a handshake with a client that knows only old TLS ends. */
+const OLD_TLS: ReadonlySet<string> = new Set([
+  'ERR_SSL_UNSUPPORTED_PROTOCOL',
+  'ERR_SSL_VERSION_TOO_LOW',
+  'ERR_SSL_NO_SHARED_CIPHER',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+]);
+
 /** Makes a listener; {@link SmtpListener.listen} opens it. Throws when its certificate cannot be used. */
 export function createSmtpListener(listener: ListenerConfig, shared: SharedParts): SmtpListener {
   const { config, report, connections, inventory } = shared;
@@ -49,12 +62,11 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
   const access = createAccess(config, listener);
   const certificate = listener.certificate ?? config.certificate;
   const receiving = new Set<Promise<void>>();
+  const refusals = createOncePerMinute();
+  const failures = createOncePerMinute();
   let closing = false;
 
-  function refuse(session: SMTPServerSession, { code, text }: SmtpReply, cause?: unknown): SmtpRefusal {
-    const address = session.remoteAddress;
-    report('edge.rejected', { address, code, reason: text });
-    inventory.rejected(address, withoutPeople(`${code} ${text}`));
+  function refuse({ code, text }: SmtpReply, cause?: unknown): SmtpRefusal {
     if (cause) report('edge.spoolError', { reason: String(cause) });
     return new SmtpRefusal({ code, text }, { cause });
   }
@@ -86,7 +98,10 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       onAuth: login,
       onMailFrom(path, session, callback) {
         if (closing) return callback(new SmtpRefusal(replies.shuttingDown));
-        transaction.sender(path, session).then((refusal) => callback(refusal ?? null), callback);
+        transaction.sender(path, session).then(
+          (refusal) => callback(refusal ?? null),
+          (error: unknown) => callback(refuse(replies.unexpected, error)),
+        );
       },
       onRcptTo: (path, session, callback) => callback(transaction.recipient(path, session) ?? null),
       onData(stream, session, callback) {
@@ -105,26 +120,34 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
         const leave = networks.contains(address) ? connections.enter(address) : undefined;
         if (leave) return leave;
         const reply = networks.contains(address) ? replies.tooManyConnections : replies.notFromHere(address);
-        report('edge.refusedConnection', { address, reason: reply.text });
+        inventory.rejected(address, withoutPeople(`${reply.code} ${reply.text}`));
+        const count = refusals(address);
+        if (count > 0) report('edge.refusedConnection', { address, reason: reply.text, count });
         return reply;
       },
       oldAuthSyntax: listener.oldAuthSyntax,
       errorsPerConnection: config.limits.errorsPerConnection,
       deadlines: config.limits,
       bareLfEnd: (address) => access.deviceAt(address)?.bareLfEnd ?? false,
+      onRefused(address, code, text) {
+        if (text === replies.wrongPassword.text) return; // edge.loginFailed tells
+        report('edge.rejected', { address, code, reason: text });
+        inventory.rejected(address, withoutPeople(`${code} ${text}`));
+      },
       onOverdue(address, reason, bareLf) {
-        const hint = 'It seems to end messages with LF . LF; bareLfEnd: true for this device would take them.';
-        report('edge.tooSlow', { address, reason, ...(bareLf ? { hint } : {}) });
-        inventory.rejected(address, bareLf ? hint : reason);
+        report('edge.tooSlow', { address, reason, ...(bareLf ? { hint: hints.bareLf } : {}) });
+        inventory.rejected(address, bareLf ? hints.bareLf : reason);
       },
     },
   );
-  server.on('error', (error: NodeJS.ErrnoException & { remoteAddress?: string; meta?: { remoteAddress?: string } }) =>
-    report('edge.connectionError', {
-      address: error.remoteAddress ?? error.meta?.remoteAddress ?? '',
-      code: error.code ?? error.name,
-    }),
-  );
+  server.on('error', (error: ConnectionError) => {
+    const address = error.remoteAddress ?? error.meta?.remoteAddress ?? '';
+    const code = error.code ?? error.name;
+    const hint = OLD_TLS.has(code) && !listener.legacyTls ? hints.oldTls : undefined;
+    if (error.meta && address) inventory.rejected(address, hint ?? `TLS failed: ${code}`);
+    const count = failures(`${address} ${code}`);
+    if (count > 0) report('edge.connectionError', { address, code, count, ...(hint ? { hint } : {}) });
+  });
   const stopWatching =
     certificate && listener.tls !== 'none'
       ? watchCertificate(listener, certificate, report, (options) => server.updateSecureContext(options))

@@ -9,6 +9,7 @@ import { headerVerdict } from '../policy/headerVerdict.ts';
 import { encodedEnvelopeLength } from '../spool/record.ts';
 import { completeAddress } from './addressCommand.ts';
 import type { EdgeConnection } from './edgeConnection.ts';
+import { hints } from './hints.ts';
 import { ClientGoneError, receiveMessage } from './receiveMessage.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
 import type { SharedParts } from './smtpListener.ts';
@@ -19,8 +20,8 @@ const ALWAYS_FIT = 15;
 export interface TransactionOptions {
   readonly shared: SharedParts;
   readonly access: Access;
-  /** Reports a refusal and makes it an error for smtp-server. */
-  readonly refuse: (session: SMTPServerSession, reply: SmtpReply, cause?: unknown) => SmtpRefusal;
+  /** Makes a refusal an error for smtp-server; reports its cause, if any. */
+  readonly refuse: (reply: SmtpReply, cause?: unknown) => SmtpRefusal;
   readonly connectionOf: (sessionId: string) => EdgeConnection | undefined;
 }
 
@@ -65,28 +66,27 @@ export function createTransaction({ shared, access, refuse, connectionOf }: Tran
       const device = access.deviceAt(speaker.address);
       path.address = device?.sender ?? completeAddress(path.address, config.defaultDomain);
       const problem = path.address === '' ? undefined : addressProblem(path.address);
-      if (problem) return refuse(session, replies.badSender(problem));
+      if (problem) return refuse(replies.badSender(problem));
       if (path.address !== '' && path.address !== device?.sender && !access.maySendAs(speaker, path.address))
-        return refuse(session, replies.senderRefused(path.address));
+        return refuse(replies.senderRefused(path.address));
       if ((connectionOf(session.id)?.messages ?? 0) >= config.limits.messagesPerConnection)
-        return refuse(session, replies.tooManyMessages);
+        return refuse(replies.tooManyMessages);
       const declared = (path.args && Number(path.args.SIZE)) || 0;
       try {
         const full = await spool.roomProblem(declared);
-        if (full) return refuse(session, replies.spoolFull, full);
+        if (full) return refuse(replies.spoolFull, full);
       } catch (error) {
-        return refuse(session, replies.spoolError, error);
+        return refuse(replies.spoolError, error);
       }
       const limit = device?.messagesPerMinute ?? config.limits.messagesPerMinute;
-      return rates.take(speaker.address, limit) ? undefined : refuse(session, replies.tooFast);
+      return rates.take(speaker.address, limit) ? undefined : refuse(replies.tooFast);
     },
 
     recipient(path, session) {
       path.address = completeAddress(path.address, config.defaultDomain);
       const problem = addressProblem(path.address);
-      if (problem) return refuse(session, replies.badRecipient(problem));
-      if (!access.maySendTo(speakerOf(session), path.address))
-        return refuse(session, replies.recipientRefused(path.address));
+      if (problem) return refuse(replies.badRecipient(problem));
+      if (!access.maySendTo(speakerOf(session), path.address)) return refuse(replies.recipientRefused(path.address));
       const fits =
         session.envelope.rcptTo.length < ALWAYS_FIT ||
         encodedEnvelopeLength(envelopeOf(session, path.address)) <= MAX_ENVELOPE_LENGTH;
@@ -138,12 +138,13 @@ export function createTransaction({ shared, access, refuse, connectionOf }: Tran
       } catch (error) {
         connection?.messageDone(false);
         if (error instanceof ClientGoneError) {
-          report('edge.clientGone', { address, bytes: error.bytes });
+          const hint = connection?.goneAfterBareLf ? hints.bareLf : undefined;
+          report('edge.clientGone', { address, bytes: error.bytes, ...(hint ? { hint } : {}) });
+          if (hint) inventory.rejected(address, hint);
           throw error;
         }
-        if (error instanceof SmtpRefusal)
-          throw refuse(session, { code: error.responseCode, text: error.message }, error.cause);
-        throw refuse(session, replies.unexpected, error);
+        if (error instanceof SmtpRefusal) throw refuse({ code: error.responseCode, text: error.message }, error.cause);
+        throw refuse(replies.unexpected, error);
       }
     },
   };
