@@ -1,10 +1,11 @@
-// Proves that every promised message survives a power cut. Needs root (loop mounts), strace and e2fsprogs.
+// Proves that every promised message survives a power cut, and that what was held, failed or deleted is not sent after it. Needs root (loop mounts), strace and e2fsprogs.
 //
 // A spool lives on an ext4 file system in a file. At an arbitrary moment, or when a chosen system call is made, its
 // writer stops and the file is copied: the copy is what a disk would hold after the cut. It is mounted, its journal
 // replayed, and a fresh edge looks at it. Killing the process alone proves nothing: the kernel still has its writes.
 //
-//   node power-cut/powerCut.ts             must succeed
+//   node power-cut/powerCut.ts             must succeed; takes minutes
+//   node power-cut/powerCut.ts fsync       only the cuts whose name has this in it
 //   node power-cut/powerCut.ts --eatmydata the same without fsync: must find lost mail
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -35,12 +36,25 @@ interface Trial {
   readonly after?: number;
 }
 
-/** What the writer promised before the cut, what it refused, and what a fresh edge finds on the disk of that moment. */
+/** What the writer said last of a message, and the digest of its bytes. */
+interface Word {
+  readonly last: string;
+  readonly digest: string;
+}
+
+/** What a fresh edge finds. */
+interface Findings {
+  readonly queued: Map<string, string>;
+  readonly failed: Map<string, string>;
+  damaged: number;
+}
+
+/** What the writer said before the cut, what it refused, and what a fresh edge finds on the disk of that moment. */
 async function trial({ inject, after = Number.POSITIVE_INFINITY }: Trial) {
   run('truncate', '-s', '192M', image);
   run('mkfs.ext4', '-q', '-F', image);
   run('mount', '-o', 'loop', image, mount);
-  const promised = new Map<string, string>();
+  const said = new Map<string, Word>();
   let refused = 0;
   try {
     const command = [process.execPath, here('writer.ts'), join(mount, 'spool'), inject ? '120' : '1000000'];
@@ -51,27 +65,47 @@ async function trial({ inject, after = Number.POSITIVE_INFINITY }: Trial) {
     await listen(
       writer,
       (line) => {
-        if (promised.size >= after) return;
-        const [id = '', digest = ''] = line.split(' ');
-        if (id === 'refused') refused++;
-        else promised.set(id, digest);
-        if (promised.size >= after) signal(writer, 'SIGSTOP');
+        if (said.size >= after) return;
+        const [last = '', id = '', digest = said.get(id)?.digest ?? ''] = line.split(' ');
+        if (last === 'refused') refused++;
+        else if (last !== 'keeping' || said.get(id)?.last !== 'dropping') said.set(id, { last, digest });
+        if (said.size >= after) signal(writer, 'SIGSTOP');
       },
-      () => promised.size >= after,
+      () => said.size >= after,
     );
     run('cp', '--sparse=always', image, `${image}.cut`);
     signal(writer, 'SIGKILL');
-    await ended(writer);
+    await exited(writer);
   } finally {
     run('umount', mount);
   }
   run('mount', '-o', 'loop', `${image}.cut`, looks);
   try {
-    const found = run(process.execPath, here('reader.ts'), join(looks, 'spool')).trim().split('\n').filter(Boolean);
-    return { promised, refused, found: new Map(found.map((line) => line.split(' ') as [string, string])) };
+    return { said, refused, found: look(join(looks, 'spool')) };
   } finally {
     run('umount', looks);
   }
+}
+
+function look(spool: string): Findings {
+  const found: Findings = { queued: new Map(), failed: new Map(), damaged: 0 };
+  for (const line of run(process.execPath, here('reader.ts'), spool).split('\n')) {
+    const [state, id = '', digest = ''] = line.split(' ');
+    if (state === 'queued' || state === 'failed') found[state].set(id, digest);
+    if (state === 'damaged') found.damaged++;
+  }
+  return found;
+}
+
+/** Whether the message is where it has to be: `lost` when it is not there, `revived` when it is where it must not be. */
+function judge(id: string, { last, digest }: Word, { queued, failed }: Findings): 'right' | 'lost' | 'revived' {
+  const isQueued = queued.get(id) === digest;
+  const isFailed = failed.get(id) === digest;
+  if (last === 'promised' && !isQueued) return 'lost';
+  if (last === 'keeping' && !isQueued && !isFailed) return 'lost';
+  if (last === 'kept' && !isFailed) return 'lost';
+  if (last === 'kept' && queued.has(id)) return 'revived';
+  return last === 'gone' && (queued.has(id) || failed.has(id)) ? 'revived' : 'right';
 }
 
 function listen(writer: ChildProcess, onLine: (line: string) => void, done: () => boolean): Promise<void> {
@@ -87,7 +121,7 @@ function listen(writer: ChildProcess, onLine: (line: string) => void, done: () =
   });
 }
 
-function ended(child: ChildProcess): Promise<unknown> {
+function exited(child: ChildProcess): Promise<unknown> {
   return child.exitCode !== null || child.signalCode !== null
     ? Promise.resolve()
     : new Promise((resolve) => child.once('exit', resolve));
@@ -102,8 +136,9 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
-const calls = ['fdatasync', 'fsync', 'rename', 'pwritev', 'pwrite64', 'openat'];
-const trials: Trial[] = [
+const calls = ['fdatasync', 'fsync', 'rename', 'unlink', 'pwritev', 'pwrite64', 'openat'];
+const only = process.argv.slice(2).find((word) => !word.startsWith('--')) ?? '';
+const allTrials: Trial[] = [
   ...[1, 7, 30, 100, 200].map((after) => ({ what: `cut after ${after} promises`, after })),
   ...(withoutSync
     ? []
@@ -123,23 +158,35 @@ const trials: Trial[] = [
       ].map((fault) => ({ what: `failing ${fault}`, inject: ['-e', `inject=${fault}`] }))),
 ];
 
+const trials = allTrials.filter(({ what }) => what.includes(only));
+
 let lost = 0;
+let revived = 0;
 let damaged = 0;
+let ended = 0;
 try {
   for (const one of trials) {
-    const { promised, refused, found } = await trial(one);
-    const missing = [...promised].filter(([id, digest]) => found.get(id) !== digest).length;
+    const { said, refused, found } = await trial(one);
+    const verdicts = [...said].map(([id, word]) => judge(id, word, found));
+    const count = (verdict: string) => verdicts.filter((each) => each === verdict).length;
+    const missing = count('lost');
+    const back = count('revived');
+    const over = [...said.values()].filter(({ last }) => last === 'gone' || last === 'kept').length;
     lost += missing;
-    if (found.has('damaged')) damaged++;
-    const unpromised = [...found.keys()].filter((id) => !promised.has(id) && id !== 'damaged').length;
+    revived += back;
+    ended += over;
+    if (found.damaged > 0) damaged++;
+    const unpromised = [...found.queued.keys(), ...found.failed.keys()].filter((id) => !said.has(id)).length;
     process.stdout.write(
-      `${one.what}: ${promised.size} promised, ${refused} refused, ${missing} lost, ${unpromised} whole but not promised\n`,
+      `${one.what}: ${said.size} promised, ${over} of them deleted or kept as failed, ${refused} refused, ` +
+        `${missing} lost, ${back} revived, ${unpromised} whole but not promised\n`,
     );
   }
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
 process.stdout.write(
-  `${trials.length} cuts, ${lost} promised messages lost, ${damaged} cuts with something put aside.\n`,
+  `${trials.length} cuts, ${lost} promised messages lost, ${revived} of ${ended} ended ones revived, ` +
+    `${damaged} cuts with something put aside.\n`,
 );
-process.exitCode = lost > 0 === withoutSync ? 0 : 1;
+process.exitCode = lost + revived > 0 === withoutSync ? 0 : 1;

@@ -51,10 +51,10 @@ export function createEndings({ layout, ledger, wall, syncQueued, emptied }: End
     async erase(entry: Entry): Promise<void> {
       const { file, offset } = entry;
       if (isShared(file)) {
-        await strikeOut(file, offset);
+        await file.noteDurably({ at: offset, gone: true });
         ledger.drop(entry);
-        await release(file);
-        return;
+        await syncQueued();
+        return release(file);
       }
       file.live--;
       try {

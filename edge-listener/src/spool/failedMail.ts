@@ -24,9 +24,16 @@ export function failedPath(layout: SpoolLayout, id: string): string {
  * A file that holds nothing else is moved.
  */
 export async function extractRecord(place: RecordPlace, target: string, layout: SpoolLayout): Promise<void> {
-  if (place.path.endsWith('.mail')) await rename(place.path, target);
+  const isOwn = place.path.endsWith('.mail');
+  if (isOwn) await rename(place.path, target);
   else await copyRecord(place, target, join(layout.incoming, `${place.id}.moving`)); // swept at start
-  await syncDirectory(join(target, '..'));
+  try {
+    await syncDirectory(join(target, '..'));
+  } catch (error) {
+    // The caller goes on with the message where it was. Where that fails too, the next start finds it at the target.
+    await (isOwn ? rename(target, place.path) : rm(target, { force: true })).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function copyRecord(place: RecordPlace, target: string, temporary: string): Promise<void> {
@@ -90,6 +97,11 @@ export async function readFailed(layout: SpoolLayout, id: string): Promise<Faile
 /** Deletes a failed message and its reason, for good. */
 export async function deleteFailed(layout: SpoolLayout, id: string): Promise<void> {
   await rm(failedPath(layout, id), { force: true });
-  await rm(reasonPath(layout, id), { force: true });
+  await deleteReason(layout, id);
   await syncDirectory(layout.failed);
+}
+
+/** Deletes the reason of a message that is not there any more. */
+export async function deleteReason(layout: SpoolLayout, id: string): Promise<void> {
+  await rm(reasonPath(layout, id), { force: true });
 }

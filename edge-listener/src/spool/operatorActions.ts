@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMessageId } from '../../../functions/contract/messageId.ts';
 import type { Endings } from './endings.ts';
-import { deleteFailed, extractRecord, failedPath, listFailed, readFailed } from './failedMail.ts';
+import { deleteFailed, deleteReason, extractRecord, failedPath, listFailed, readFailed } from './failedMail.ts';
 import { type Entry, type Ledger, placeOf } from './ledger.ts';
 import { type FoundRecord, recoverOwnFile, type SpoolLayout } from './recovery.ts';
 import type { FailedEntry, OperatorResult, StoredMessage } from './spool.ts';
@@ -66,11 +66,11 @@ export function createOperatorActions({ layout, ledger, endings, now, adopt, wak
     const path = join(layout.queued, `${id}.mail`);
     await extractRecord({ id, path: failedPath(layout, id), offset: 0, startLength: 0, bytes: 0 }, path, layout);
     ledger.failed--;
+    await deleteReason(layout, id).catch(() => undefined); // the message is what counts
     const found = await recoverOwnFile(path, layout, false);
     if (!found) return 'unknown';
     adopt(found);
     wake();
-    await deleteFailed(layout, id).catch(() => undefined); // only the reason is left there, and it is swept in time
     return 'done';
   }
 

@@ -10,7 +10,9 @@ const BODY_BYTES = 64_000_000;
 
 /** A server that reads `bytesAtOnce` every 50 ms, answers after all of it, and stops reading for good at `stopAt`. */
 async function slowServer(bytesAtOnce: number, stopAt = Number.POSITIVE_INFINITY) {
+  const sockets: net.Socket[] = [];
   const server = net.createServer((socket) => {
+    sockets.push(socket);
     socket.on('error', () => undefined); // the client gives up, which is what is tested
     let total = 0;
     let inTurn = 0;
@@ -25,7 +27,11 @@ async function slowServer(bytesAtOnce: number, stopAt = Number.POSITIVE_INFINITY
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as AddressInfo).port, server };
+  const close = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port: (server.address() as AddressInfo).port, close };
 }
 
 async function upload(port: number, idleTimeoutMs: number) {
@@ -52,14 +58,14 @@ async function upload(port: number, idleTimeoutMs: number) {
   }
 }
 
-test('a body in memory leaves on a slow line, as long as something of it does', async () => {
-  const { port, server } = await slowServer(1_000_000);
+test('a body in memory leaves on a slow line, as long as something of it does', async (t) => {
+  const { port, close } = await slowServer(1_000_000);
+  t.after(close);
   assert.deepEqual(await upload(port, 500), { status: 202, sent: BODY_BYTES });
-  server.close();
 });
 
-test('a body that nobody reads any more is given up', async () => {
-  const { port, server } = await slowServer(1_000_000, 5_000_000);
+test('a body that nobody reads any more is given up', async (t) => {
+  const { port, close } = await slowServer(1_000_000, 5_000_000);
+  t.after(close);
   await assert.rejects(upload(port, 500), /no progress of the upload within 0.5 s/);
-  server.close();
 });

@@ -43,6 +43,20 @@ for (const [what, body] of Object.entries(bodies)) {
     assert.equal(spool.counts().failed, 0);
   });
 
+  it('that fails again in the very moment it is retried is not lost', async (spool, id) => {
+    await spool.settle(spool.take(T0)!, refused);
+    let settled: Promise<void> | undefined;
+    spool.onQueued(() => {
+      settled ??= spool.settle(spool.take(T0)!, { ...refused, reason: 'still too large' });
+    });
+    assert.equal(await spool.retry(id), 'done');
+    await settled;
+    assert.equal((await spool.failedOne(id))?.reason, 'still too large');
+    const message = await spool.find(id);
+    assert.equal(message?.bytes, body.length);
+    await message.close();
+  });
+
   it('that is held and retried at once obeys one of the two', async (spool, id) => {
     const answers = await Promise.all([spool.hold(id, 'wait'), spool.retry(id)]);
     assert.deepEqual(answers.toSorted(), ['busy', 'done']);
