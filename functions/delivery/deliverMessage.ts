@@ -31,8 +31,16 @@ export interface DeliveryOptions {
   readonly events: RelayEvents;
   /** Names this process in claims. */
   readonly owner: string;
-  /** What this process last knew of the administrator's pause. */
-  readonly pause: { askedAt: number; paused: boolean };
+  readonly pause: Pause;
+}
+
+/** What this process last knew of the administrator's pause. */
+export interface Pause {
+  /** When the last answer came; 0: none yet. */
+  askedAt: number;
+  paused: boolean;
+  /** The question that is under way. */
+  asking?: Promise<boolean> | undefined;
 }
 
 /** How long a claim outlives the longest call, so that a slow answer still finds its claim. */
@@ -56,14 +64,25 @@ export async function deliverMessage(options: DeliveryOptions, wakeUp: WakeUp): 
   }
 }
 
-/** Paused by the DELIVERY setting, or by an administrator's `messages pause`, which is asked for at most every 10 s. */
+/**
+ * Paused by the DELIVERY setting, or by an administrator's `messages pause`, which is asked for at most every 10 s. While
+ * there is no answer, or only an old one, everybody waits for the same question: nothing is sent on a guess.
+ */
 export async function isPaused({ settings, store, pause }: DeliveryOptions): Promise<boolean> {
   if (settings.DELIVERY === 'paused') return true;
-  if (Date.now() > pause.askedAt + PAUSE_ASK_MS) {
-    pause.askedAt = Date.now();
+  if (Date.now() <= pause.askedAt + PAUSE_ASK_MS) return pause.paused;
+  pause.asking ??= askPause(store, pause);
+  return pause.asking;
+}
+
+async function askPause(store: MessageStore, pause: Pause): Promise<boolean> {
+  try {
     pause.paused = await store.isPaused();
+    pause.askedAt = Date.now();
+    return pause.paused;
+  } finally {
+    pause.asking = undefined;
   }
-  return pause.paused;
 }
 
 function comeBack(queues: DeliveryQueues, queue: DeliveryQueueName, wakeUp: WakeUp, delayMs: number): Promise<void> {

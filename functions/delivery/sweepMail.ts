@@ -3,7 +3,7 @@
  * away. `mail/` holds only unfinished mail, so that is what is listed. Safe to run any number of times, at once too.
  */
 import { DELIVERIES, DELIVERY_QUEUES, type DeliveryQueues } from '../storage/deliveryQueue.ts';
-import type { MessageStore, StoredBody, StoredState } from '../storage/messageStore.ts';
+import type { StoredBody, StoredState } from '../storage/messageStore.ts';
 import { readStates } from '../storage/readStates.ts';
 import { wakeUpOf } from '../storage/wakeUp.ts';
 import { type ReportOptions, reportDigest, reportFailure } from './report/reportFailure.ts';
@@ -54,7 +54,7 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
   }
   await reportDigest(options, digest);
   const length = await queueLength(queues);
-  const paused = settings.DELIVERY === 'paused' || (await keptPaused(store));
+  const paused = settings.DELIVERY === 'paused' || (await store.renewPause());
   let woken = 0;
   if (!paused) for (const each of late) woken += await wake(options, each, now);
   const oldestSeconds = Math.round((now - oldest) / 1000);
@@ -71,13 +71,6 @@ async function wake({ store, queues }: SweepOptions, { record, etag }: StoredSta
   if (record.state === 'accepted' && !(await store.replaceState({ ...record, due }, etag))) return 0;
   await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
   return 1;
-}
-
-/** Whether an administrator has paused delivery; says so again, because old blobs of that container are deleted. */
-async function keptPaused(store: MessageStore): Promise<boolean> {
-  const paused = await store.isPaused();
-  if (paused) await store.setPaused(true);
-  return paused;
 }
 
 async function queueLength(queues: DeliveryQueues): Promise<number> {

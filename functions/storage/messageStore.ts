@@ -63,6 +63,8 @@ export interface MessageStore {
   /** Whether an administrator has paused delivery; every worker asks. */
   isPaused(): Promise<boolean>;
   setPaused(paused: boolean): Promise<void>;
+  /** Says the pause again where there is one, because old blobs are deleted, and whether there is; never undoes a resume. */
+  renewPause(): Promise<boolean>;
 }
 
 /** Takes a body in pieces of any size, never holding more than a block of it. */
@@ -155,6 +157,15 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
       const blob = states.getBlockBlobClient(PAUSED);
       if (paused) await writeIf(blob, JSON.stringify({ at: new Date().toISOString() }), {});
       else await blob.deleteIfExists();
+    },
+
+    async renewPause() {
+      const blob = states.getBlockBlobClient(PAUSED);
+      const found = await unlessStatus(NOT_FOUND, blob.getProperties());
+      if (!found?.etag) return false;
+      const at = new Date().toISOString();
+      // Whoever changed it meanwhile has resumed delivery, or paused it anew.
+      return (await writeIf(blob, JSON.stringify({ at }), { ifMatch: found.etag })) !== undefined || blob.exists();
     },
 
     async markOnce(mark, value) {

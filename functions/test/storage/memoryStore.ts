@@ -55,6 +55,7 @@ export function createMemoryStore(): MemoryStore {
     async setPaused(value) {
       paused = value;
     },
+    renewPause: async () => paused,
     readState: async (key) => structuredClone(states.get(nameOf(key))),
     async createState(record) {
       if (states.has(nameOf(record))) return false;

@@ -154,4 +154,17 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
     await store.setPaused(false);
     assert.equal(await store.isPaused(), false);
   });
+
+  test(`${name}: renewing a pause starts none and undoes no resume`, async () => {
+    const store = open();
+    assert.equal(await store.renewPause(), false);
+    assert.equal(await store.isPaused(), false);
+    await store.setPaused(true);
+    assert.equal(await store.renewPause(), true);
+    for (let i = 0; i < 20; i++) {
+      await store.setPaused(true);
+      await Promise.all([store.renewPause(), store.renewPause(), store.setPaused(false)]);
+      assert.equal(await store.isPaused(), false);
+    }
+  });
 }
