@@ -14,10 +14,13 @@ import { appEnvelope } from './requestEnvelope.ts';
 
 /** JSON is held whole while it is read: larger mail is posted as message/rfc822, which streams. */
 export const MAX_JSON_BYTES = 50_000_000;
-/** Bytes of JSON that one process reads at a time: each takes several times its size in memory. */
-const JSON_BUDGET_BYTES = 100_000_000;
+/**
+ * Bytes of JSON that one process holds at a time: each takes several times its size in memory. They are counted as they
+ * come and after inflating, so that nobody holds room that it does not use, and gzip hides nothing.
+ */
+const MOST_HELD_BYTES = 100_000_000;
 
-let inHand = 0;
+let held = 0;
 
 /** Composes and accepts. The digest that tells a replay is that of the JSON text. */
 export async function acceptJson(
@@ -26,14 +29,9 @@ export async function acceptJson(
   id: string,
   request: HttpRequest,
 ): Promise<AcceptedAnswer> {
-  const announced = Number(request.headers.get('content-length') ?? MAX_JSON_BYTES);
-  // A length that is too large, or none at all, is refused when the body is opened.
-  const reserved = Math.min(Number.isFinite(announced) ? announced : 0, MAX_JSON_BYTES);
-  if (inHand > 0 && inHand + reserved > JSON_BUDGET_BYTES)
-    throw new Refusal('unavailable', 'Much JSON is being read just now. Keep the mail and try again.');
-  inHand += reserved;
+  const holding = { bytes: 0 };
   try {
-    const { mail, sha256 } = await read(options, caller, request);
+    const { mail, sha256 } = await read(options, caller, request, holding);
     const recipients = [...mail.to, ...mail.cc, ...mail.bcc].map(({ address }) => address);
     return await acceptMessage(options, caller, {
       id,
@@ -45,7 +43,7 @@ export async function acceptJson(
       },
     });
   } finally {
-    inHand -= reserved;
+    held -= holding.bytes;
   }
 }
 
@@ -53,12 +51,17 @@ async function read(
   { settings }: IntakeOptions,
   caller: Caller,
   request: HttpRequest,
+  holding: { bytes: number },
 ): Promise<{ mail: JsonMail; sha256: string }> {
   // Base64 makes four bytes of three, and the rest of the mail is small beside its attachments.
   const mostBytes = Math.min(MAX_JSON_BYTES, Math.ceil((maxMessageBytes(settings, caller) * 4) / 3) + 100_000);
   const hash = createHash('sha256');
   const chunks: Uint8Array[] = [];
   for await (const chunk of openRequestBody(request, mostBytes)) {
+    holding.bytes += chunk.length;
+    held += chunk.length;
+    if (held > MOST_HELD_BYTES)
+      throw new Refusal('unavailable', 'Much JSON is being read just now. Keep the mail and try again.');
     hash.update(chunk);
     chunks.push(chunk);
   }
