@@ -20,16 +20,19 @@ export function headerFields(header: string): HeaderField[] {
 /**
  * The addresses of an address list (RFC 5322 section 3.4): what stands in angle brackets, or the whole item. Quoted
  * strings and comments are passed over, so that `"boss@example.com" <me@example.com>` is `me@example.com`. Undefined
- * when the list is not balanced: then nobody can say whom it names.
+ * when the list is not balanced, or an item names more than one: then nobody can say whom it names.
  */
 export function listedAddresses(list: string): string[] | undefined {
   const bare = withoutCommentsAndQuotes(list);
   if (bare === undefined) return undefined;
-  return bare.split(/[,;]/).flatMap((item) => {
-    const angled = /<([^<>]*)>/.exec(item);
+  const addresses: string[] = [];
+  for (const item of bare.split(/[,;]/)) {
+    const angled = /^[^<>]*<([^<>]*)>\s*$/.exec(item);
+    if (!angled && /[<>]/.test(item)) return undefined;
     const address = (angled ? angled[1]! : item.slice(item.lastIndexOf(':') + 1)).replace(/\s+/g, '');
-    return address === '' ? [] : [address.replace(/^@[^:]*:/, '')];
-  });
+    if (address !== '') addresses.push(address.replace(/^@[^:]*:/, ''));
+  }
+  return addresses;
 }
 
 function withoutCommentsAndQuotes(text: string): string | undefined {

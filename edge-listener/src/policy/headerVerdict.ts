@@ -1,4 +1,5 @@
 // What the header of a message must not say.
+import { MAX_HEADER_BYTES } from '../smtp/headerTap.ts';
 import { replies, type SmtpReply } from '../smtp/replies.ts';
 import type { Access, Speaker } from './access.ts';
 import { headerFields, listedAddresses } from './headerAddresses.ts';
@@ -11,6 +12,7 @@ const MOST_HOPS = 100;
  * that sends is chosen by From: every address in From and Sender has to be allowed to the speaker.
  */
 export function headerVerdict(header: string, speaker: Speaker, access: Access): SmtpReply | undefined {
+  if (header.length > MAX_HEADER_BYTES) return replies.headerTooLong;
   const hops = header.match(/^received:/gim)?.length ?? 0;
   if (hops > MOST_HOPS) return replies.loop;
   if (!access.limitsSenders(speaker)) return undefined;

@@ -18,12 +18,12 @@ export interface ParsedPath {
 export function parseAddressCommand(name: string, line: string): ParsedPath | false {
   const match = /^\s*(MAIL|RCPT)\s+(FROM|TO)\s*:(.*)$/is.exec(line);
   if (!match || `${match[1]} ${match[2]}`.toLowerCase() !== name.trim().toLowerCase()) return false;
-  const argument = match[3]!.trim();
+  const argument = match[3]!.replace(/\sAUTH=<[^<>\s]*>(?=\s|$)/i, '').trim(); // means nothing here (RFC 4954)
   if (argument === '' || /[^\x20-\x7e\t]/.test(argument)) return false;
   const bracketed = /^(?:"[^"]*"|[^<>"])*<([^<>]*)>(.*)$/.exec(argument);
   const bare = bracketed ? undefined : /^([^\s<>]+)(.*)$/.exec(argument);
   const [, path, rest] = bracketed ?? bare ?? [];
-  if (path === undefined || /[<>]/.test(rest!.replace(/\bAUTH=<[^<>\s]*>/i, ''))) return false;
+  if (path === undefined || /[<>]/.test(rest!)) return false;
   return { address: withoutSourceRoute(path.trim()), ...parameters(rest!) };
 }
 

@@ -1,7 +1,7 @@
 // Looks at the header of a message while it passes.
 
-/** A header longer than this is not looked at beyond. */
-const MAX_HEADER_BYTES = 256 * 1024;
+/** A header longer than this is not waited for: what has come of it is handed out, which is longer than this. */
+export const MAX_HEADER_BYTES = 256 * 1024;
 const END = Buffer.from('\r\n\r\n');
 
 /**
@@ -25,7 +25,7 @@ export function createHeaderTap() {
       if (gathered[0] === 13 && gathered[1] === 10) return complete(0);
       const end = gathered.indexOf(END, from);
       if (end >= 0) return complete(end);
-      return gathered.length > MAX_HEADER_BYTES ? complete(MAX_HEADER_BYTES) : undefined;
+      return gathered.length > MAX_HEADER_BYTES ? complete(gathered.length) : undefined;
     },
     finish: (): string | undefined => (done ? undefined : complete(gathered.length)),
   };

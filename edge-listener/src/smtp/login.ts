@@ -38,13 +38,13 @@ export function createLogin(
       (right) => {
         const user = auth.username ?? '';
         if (right) {
-          bans.succeeded(address);
+          bans.succeeded(address, user);
           if (connection) connection.mechanism = auth.method;
           report('edge.loggedIn', { address, user, mechanism: auth.method });
           callback(null, { user });
           return;
         }
-        const banned = bans.failed(address);
+        const banned = bans.failed(address, user);
         report('edge.loginFailed', { address, banned });
         inventory.rejected(address, replies.wrongPassword.text);
         callback(new SmtpRefusal(banned ? replies.banned : replies.wrongPassword));

@@ -31,6 +31,7 @@ export const replies = {
   senderRefused: (address: string) => reply(550, `5.7.1 This device may not send as ${address}`),
   recipientRefused: (address: string) => reply(550, `5.7.1 This device may not send to ${address}`),
   unreadableFrom: reply(550, '5.7.1 The From or Sender field of the message cannot be read'),
+  headerTooLong: reply(554, '5.6.0 The header of the message is larger than 256 kB'),
   loop: reply(554, '5.4.6 The message has passed too many servers: it seems to go round in a circle'),
   shuttingDown: reply(421, '4.3.2 The relay is restarting; try again in a minute'),
   badSender: (problem: string) => reply(553, `5.1.7 The sender address cannot be used: ${problem}`),

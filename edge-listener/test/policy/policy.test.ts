@@ -38,6 +38,11 @@ test('address lists are read as a mail program reads them', () => {
     ['"unbalanced <a@b.example>', undefined],
     ['(unbalanced a@b.example', undefined],
     ['<@route.example:a@b.example>', ['a@b.example']],
+    ['<scan@b.example> <ceo@b.example>', undefined],
+    ['<scan@b.example> ceo@b.example', undefined],
+    ['<scan@b.example>, <ceo@b.example> <cfo@b.example>', undefined],
+    ['a@b.example>', undefined],
+    ['scan@b.example <scan@b.example> (copier)', ['scan@b.example']],
   ];
   for (const [list, addresses] of lists) assert.deepEqual(listedAddresses(list), addresses, list);
 });
@@ -67,7 +72,7 @@ test('a password is checked against its hash', async () => {
 test('wrong passwords bring a ban that grows, and a right one ends the count', () => {
   let now = 0;
   const bans = createAuthBans(3, () => now);
-  const fail = () => [1, 2, 3].map(() => bans.failed('a'));
+  const fail = () => [1, 2, 3].map(() => bans.failed('a', 'u'));
   assert.deepEqual(fail(), [false, false, true]);
   assert.equal(bans.isBanned('a'), true);
   assert.equal(bans.isBanned('b'), false);
@@ -78,9 +83,11 @@ test('wrong passwords bring a ban that grows, and a right one ends the count', (
   assert.equal(bans.isBanned('a'), true, 'the second ban is longer');
   now += 60_001;
   assert.equal(bans.isBanned('a'), false);
-  bans.failed('a');
-  bans.succeeded('a');
-  assert.deepEqual([bans.failed('a'), bans.failed('a')], [false, false]);
+  bans.failed('a', 'u');
+  bans.succeeded('a', 'u');
+  assert.deepEqual([bans.failed('a', 'u'), bans.failed('a', 'u')], [false, false]);
+  bans.succeeded('a', 'own');
+  assert.equal(bans.failed('a', 'v'), true, 'a right password of one user forgives nothing to another');
 });
 
 test('a device gets its messages a minute, all at once or spread, and no more', () => {
@@ -131,6 +138,10 @@ test('the header is found however it is cut, and only once', () => {
   const none = createHeaderTap();
   none.push(Buffer.from('From: a'));
   assert.equal(none.finish(), 'From: a');
+  const endless = createHeaderTap();
+  assert.equal(endless.push(Buffer.alloc(200_000, 'x')), undefined);
+  assert.equal(endless.push(Buffer.alloc(200_000, 'x'))?.length, 400_000);
+  assert.equal(endless.finish(), undefined);
   const empty = createHeaderTap();
   assert.equal(empty.push(Buffer.from('\r\nbody')), '');
 });

@@ -84,6 +84,8 @@ const senders: [string, string, string][] = [
     'MAIL FROM:<a@example.com> AUTH=<> BODY=8BITMIME XFOO=1',
     'a@example.com',
   ],
+  ['AUTH=<> without brackets around the address', 'MAIL FROM:a@example.com AUTH=<>', 'a@example.com'],
+  ['AUTH=<a> with blanks around', 'MAIL FROM: a@example.com  AUTH=<a@example.com> SIZE=100', 'a@example.com'],
 ];
 for (const [what, line, sender] of senders) {
   test(`MAIL FROM, ${what}`, async () => {

@@ -197,6 +197,16 @@ describe('limits', { concurrency: 4 }, () => {
   );
 
   withEdge(
+    'a header without end is refused, however it is cut',
+    () => ({}),
+    async ({ edge }) => {
+      const data = `Subject: x\r\n${'X-Filler: x\r\n'.repeat(25_000)}\r\nbody\r\n`;
+      assert.match((await sendMail(edge.port, { data })).text, /^554 5\.6\.0 /);
+      assert.equal((await sendMail(edge.port)).code, 250);
+    },
+  );
+
+  withEdge(
     'a new certificate is used without a restart',
     (directory) => ({
       certificate: writeCertificate(directory),
