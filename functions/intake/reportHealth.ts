@@ -5,8 +5,8 @@
 
 import { isMessageId } from '../contract/messageId.ts';
 import type { TokenSource } from '../delivery/tokenSource.ts';
-import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageKey, MessageStore } from '../storage/messageStore.ts';
+import { readStates } from '../storage/readStates.ts';
 import type { Settings } from '../wiring/settings.ts';
 
 /** `down`: mail cannot be accepted. `degraded`: it is accepted, and an administrator should look. */
@@ -38,7 +38,6 @@ export interface HealthOptions {
 const KEPT_MS = 30_000;
 /** Unfinished mail looked at; each is one small read. */
 const MOST_LOOKED_AT = 500;
-const READ_AT_ONCE = 16;
 /** Longest look. What has not answered by then counts as down. */
 const PATIENCE_MS = 10_000;
 /** Mail that waits longer than this is a reason to look. */
@@ -79,6 +78,8 @@ async function look(options: HealthOptions, now: number): Promise<Health> {
   if (mail.oldestSeconds > LONG_SECONDS)
     problems.push(`The oldest mail has waited for ${Math.round(mail.oldestSeconds / 60)} minutes.`);
   if (mail.held > 0) problems.push(`${mail.held} mails are held for a person to decide.`);
+  if (mail.unreadable > 0)
+    problems.push(`${mail.unreadable} state records cannot be read: see "npm run messages -- list".`);
   const { length, oldestSeconds, failed, held, complete } = mail;
   const status = problems.length > 0 ? 'degraded' : 'ok';
   return { status, queue: { length, oldestSeconds }, failed, held, delivery, redirectAllTo, problems, complete };
@@ -89,35 +90,46 @@ interface MailCount {
   readonly oldestSeconds: number;
   readonly failed: number;
   readonly held: number;
+  readonly unreadable: number;
   readonly complete: boolean;
 }
 
 async function countMail(store: MessageStore, now: number): Promise<MailCount> {
   const count = { accepted: 0, sending: 0, sent: 0, failed: 0, held: 0 };
+  const looked = { complete: true };
   let oldest = now;
-  let complete = true;
-  const keys: MessageKey[] = [];
-  for await (const { caller, id } of store.listBodies()) {
-    if (!isMessageId(id)) continue;
-    complete = keys.length < MOST_LOOKED_AT;
-    if (!complete) break;
-    keys.push({ caller, id });
-  }
-  const note = ({ state, acceptedAt }: MessageStateRecord) => {
+  let read = 0;
+  const unreadable: unknown[] = [];
+  for await (const { current, unreadable: error } of readStates(store, firstMails(store, looked))) {
+    if (error !== undefined) unreadable.push(error);
+    else read++;
+    if (!current) continue;
+    const { state, acceptedAt } = current.record;
     count[state]++;
     if (state === 'accepted' || state === 'sending') oldest = Math.min(oldest, Date.parse(acceptedAt));
-  };
-  for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
-    const read = await Promise.all(keys.slice(at, at + READ_AT_ONCE).map((key) => store.readState(key)));
-    for (const found of read) if (found) note(found.record);
   }
+  // One broken record is for an administrator; where none of several can be read, the storage is what is broken.
+  if (read === 0 && unreadable.length > 1) throw unreadable[0];
   return {
     length: count.accepted + count.sending,
     oldestSeconds: Math.max(0, Math.round((now - oldest) / 1000)),
     failed: count.failed,
     held: count.held,
-    complete,
+    unreadable: unreadable.length,
+    complete: looked.complete,
   };
+}
+
+/** Unfinished mail, as much of it as is looked at; notes in `looked` when there is more. */
+async function* firstMails(store: MessageStore, looked: { complete: boolean }): AsyncGenerator<MessageKey> {
+  let seen = 0;
+  for await (const { caller, id } of store.listBodies()) {
+    if (!isMessageId(id)) continue;
+    looked.complete = seen < MOST_LOOKED_AT;
+    if (!looked.complete) return;
+    seen++;
+    yield { caller, id };
+  }
 }
 
 async function within<T>(work: Promise<T>): Promise<T> {

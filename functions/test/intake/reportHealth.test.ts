@@ -51,6 +51,28 @@ test('what an administrator should look at makes it degraded, and is said', asyn
   assert.match(await problems(createHealth(options({ settings: pilot }).options)), /pilot@contoso\.com/);
 });
 
+test('one state record that cannot be read makes it degraded; the others are counted', async () => {
+  const { store, add, options: all } = options();
+  await add({});
+  await add({});
+  const [broken] = store.states.keys();
+  const readState: typeof store.readState = async (key) => {
+    if (`${key.caller}/${key.id}` === broken) throw new Error('not a record');
+    return store.readState(key);
+  };
+  const health = await createHealth({ ...all, store: { ...store, readState } })();
+  assert.deepEqual([health.status, health.queue.length, health.complete], ['degraded', 1, true]);
+  assert.match(health.problems.join(), /1 state records cannot be read/);
+});
+
+test('where no state record can be read it is down', async () => {
+  const { store, add, options: all } = options();
+  await add({});
+  await add({});
+  const readState = () => Promise.reject(new Error('this container is gone'));
+  assert.equal((await createHealth({ ...all, store: { ...store, readState } })()).status, 'down');
+});
+
 test('without storage it is down', async () => {
   const { store, options: all } = options();
   const listBodies = () => {
