@@ -98,6 +98,9 @@ const device = z.strictObject({
   senders,
   recipients,
   bareLfEnd: yesOrNo.default(false).meta({ description: 'It ends its messages with LF . LF instead of CRLF . CRLF.' }),
+  recipientLists: yesOrNo.default(false).meta({
+    description: 'It names many recipients in one RCPT TO, separated by commas or semicolons: all are taken, or none.',
+  }),
   messagesPerMinute: wholeNumber(0, 100_000)
     .optional()
     .meta({ description: 'Messages a minute; 0 for no limit. Beyond it the device is told to come back later.' }),
@@ -208,9 +211,10 @@ export const configSchema = z
     devices: z.array(device, { error: 'expected a list of devices' }).default([]),
     limits,
     operations,
-    postmaster: mailbox
-      .optional()
-      .meta({ description: 'Gets a report when mail finally failed and its sender cannot be told.' }),
+    postmaster: mailbox.optional().meta({
+      description:
+        'Sender of the reports about mail that finally failed; gets a copy of each, and those about mail without a sender.',
+    }),
   })
   .superRefine((value, context) => {
     const say = (path: (string | number)[], message: string, input: unknown) =>

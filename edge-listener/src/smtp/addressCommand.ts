@@ -27,6 +27,14 @@ export function parseAddressCommand(name: string, line: string): ParsedPath | fa
   return { address: withoutSourceRoute(path.trim()), ...parameters(rest!) };
 }
 
+/** One RCPT command for each address of a list such as `RCPT TO:<a@b>,<c@d>`; undefined when it is no list. */
+export function recipientList(line: string): string[] | undefined {
+  const argument = /^\s*RCPT\s+TO\s*:(.*)$/is.exec(line)?.[1]?.trim() ?? '';
+  const items = (/^<([^<>]*)>$/.exec(argument)?.[1] ?? argument).split(/[,;]/).map((item) => item.trim());
+  const named = items.filter((item) => item !== '');
+  return named.length > 1 ? named.map((item) => `RCPT TO:${item}`) : undefined;
+}
+
 /** RFC 5321 appendix C: a source route must be accepted and ignored. */
 function withoutSourceRoute(path: string): string {
   return path.replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, '');

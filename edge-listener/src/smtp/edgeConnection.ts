@@ -1,7 +1,7 @@
 // One SMTP session: smtp-server's, with what real devices need and the limits the library lacks.
 import type net from 'node:net';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
-import { parseAddressCommand } from './addressCommand.ts';
+import { parseAddressCommand, recipientList } from './addressCommand.ts';
 import type { SessionProgress } from './deadlines.ts';
 import type { EdgeServer } from './edgeServer.ts';
 import { EdgeStream } from './edgeStream.ts';
@@ -16,6 +16,8 @@ const FAST_COMMANDS = 600;
 const SLOW_COMMAND_MS = 10;
 /** A device that gives no name, or none that can be used, is known by this. */
 const NO_NAME = 'unknown';
+
+type HeldReply = Parameters<SMTPConnection['send']>;
 
 export class EdgeConnection extends SMTPConnection {
   /** For the deadlines. */
@@ -37,6 +39,8 @@ export class EdgeConnection extends SMTPConnection {
   /** The topmost socket: during a handshake that is the TLS socket, which `_socket` is only afterwards. */
   #top: net.Socket | undefined;
   #timingOut = false;
+  /** Replies that are gathered instead of being sent. */
+  #held: HeldReply[] | undefined;
   /** The answers that the client has not shown yet to have got. */
   readonly #unconfirmed: Answer[] = [];
   /** How many bytes had come from the client when the last message was answered; infinite before its answer. */
@@ -60,6 +64,7 @@ export class EdgeConnection extends SMTPConnection {
     const bareLfEnd = this.edge.settings.bareLfEnd(this._socket.remoteAddress ?? '');
     const parser = new EdgeStream({ maxCommandLength, bareLfEnd });
     parser.oncommand = (command, next) => this._onCommand(command, next);
+    parser.ontlshello = () => this.#tlsHello();
     parser.on('error', (error) => this.send(421, `Error: ${error.message}`));
     return parser;
   }
@@ -90,6 +95,10 @@ export class EdgeConnection extends SMTPConnection {
 
   /** A text of ours brings its own enhanced status code; the library would put a generic one before it. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    if (this.#held) {
+      this.#held.push([code, data, context]);
+      return;
+    }
     if (this.#timingOut && code === 421) {
       this.edge.overdue(this, 'nothing came any more');
       this.end(replies.tooSlow);
@@ -181,6 +190,45 @@ export class EdgeConnection extends SMTPConnection {
     if (!size || !parsed.args || !(Number(parsed.args.SIZE) > size)) return super._validateMailParams(parsed);
     const { code, text } = replies.messageTooLarge(size);
     return { code, message: text, enhancedCode: null };
+  }
+
+  /** A list is one recipient after the other, of which all are taken or none. */
+  override handler_RCPT(command: Buffer, callback: () => void): void {
+    const lists = this.edge.settings.recipientLists(this.remoteAddress);
+    const list = lists ? recipientList(command.toString('latin1')) : undefined;
+    if (!list) {
+      super.handler_RCPT(command, callback);
+      return;
+    }
+    const { rcptTo } = this.session.envelope;
+    const [count, index] = [rcptTo.length, new Map(this._rcptIndex)];
+    const answers: HeldReply[] = [];
+    this.#held = answers;
+    for (const one of list) super.handler_RCPT(Buffer.from(one, 'latin1'), () => undefined);
+    this.#held = undefined;
+    const refusal = answers.find(([code]) => code >= 400);
+    if (refusal) {
+      rcptTo.length = count;
+      this._rcptIndex = index;
+    }
+    this.send(...(refusal ?? answers[0]!));
+    callback();
+  }
+
+  /** A listener without TLS says so, instead of not knowing the command. */
+  override handler_STARTTLS(command: Buffer, callback: () => void): void {
+    if (this.secure || !this._server.options.hideSTARTTLS) {
+      super.handler_STARTTLS(command, callback);
+      return;
+    }
+    this.send(replies.noStartTls.code, replies.noStartTls.text);
+    callback();
+  }
+
+  /** TLS where none began, or too late in `tls: auto`. */
+  #tlsHello(): void {
+    this.edge.speaksTls(this.remoteAddress);
+    this.#refuse(replies.noTlsHello);
   }
 
   override handler_DATA(command: Buffer, callback: () => void): void {

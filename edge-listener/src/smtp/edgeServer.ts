@@ -7,6 +7,7 @@ import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { ListenerConfig } from '../config/configSchema.ts';
 import { type DeadlineLimits, handshakeTooSlow, overdue } from './deadlines.ts';
 import { EdgeConnection } from './edgeConnection.ts';
+import { TLS_HANDSHAKE } from './edgeStream.ts';
 import { replies, type SmtpReply } from './replies.ts';
 
 /** In `tls: auto`, a client that has said nothing for so long waits for a plain banner, in milliseconds. */
@@ -15,8 +16,8 @@ const AUTO_TLS_WAIT_MS = 250;
 const SWEEP_MS = 2000;
 /** A client that was turned away has so long to read why and to close, in milliseconds. */
 const TURNED_AWAY_MS = 2000;
-/** First byte of a TLS handshake record. */
-const TLS_HANDSHAKE = 0x16;
+/** How many addresses are remembered by how they begin. */
+const MOST_REMEMBERED = 5000;
 
 export interface EdgeServerSettings {
   /** When TLS begins: never, after STARTTLS, at the first byte, or as the first byte of the client tells (`auto`). */
@@ -27,6 +28,8 @@ export interface EdgeServerSettings {
   readonly deadlines: DeadlineLimits;
   /** Whether this client ends messages with LF . LF. */
   readonly bareLfEnd: (address: string) => boolean;
+  /** Whether this client may name many recipients in one command. */
+  readonly recipientLists: (address: string) => boolean;
   /** Counts a new connection in and returns how to count it out; or why it has to go. Asked before anything else. */
   readonly admit: (address: string) => (() => void) | SmtpReply;
   /** A client got this refusal, from whichever part of the edge. */
@@ -49,6 +52,8 @@ export class EdgeServer extends SMTPServer {
   /** Session ids are only told apart: the library would draw random bytes for each, which costs a system call. */
   readonly #prefix = `${randomUUID()}/`;
   #begun = 0;
+  /** In `tls: auto`: what an address spoke first. One that ever began with TLS is never taken for a plain one. */
+  readonly #firstWords = new Map<string, 'plain' | 'tls'>();
   readonly #sweeper: NodeJS.Timeout;
 
   /** `options.secure` stays unset: the library would begin TLS before anybody asked who is there. */
@@ -76,6 +81,16 @@ export class EdgeServer extends SMTPServer {
   /** Tells that a session is being ended because it took too long. */
   overdue(connection: EdgeConnection, reason: string): void {
     this.settings.onOverdue(connection.remoteAddress, reason, connection.waitsAfterBareLf);
+  }
+
+  /** Remembers that clients at this address begin with TLS. */
+  speaksTls(address: string): void {
+    this.#remember(address, 'tls');
+  }
+
+  #remember(address: string, words: 'plain' | 'tls'): void {
+    if (this.#firstWords.get(address) !== 'tls') this.#firstWords.set(address, words);
+    if (this.#firstWords.size > MOST_REMEMBERED) this.#firstWords.delete(this.#firstWords.keys().next().value!);
   }
 
   /** Stops what runs beside the sessions. */
@@ -116,7 +131,7 @@ export class EdgeServer extends SMTPServer {
     connection.init();
   }
 
-  /** A TLS client speaks first, a plain one waits for the banner. */
+  /** A TLS client speaks first, a plain one waits for the banner; one known to be plain does not have to. */
   #afterFirstByte(socket: net.Socket, ready: Ready): void {
     const ignore = () => undefined; // whoever gets the socket next learns of its end
     const decide = () => {
@@ -125,11 +140,14 @@ export class EdgeServer extends SMTPServer {
       const first = socket.read() as Buffer | null;
       if (first) socket.unshift(first);
       if (socket.destroyed) return;
-      if (first?.[0] === TLS_HANDSHAKE) return this.#handshake(socket, ready);
+      const isTls = first?.[0] === TLS_HANDSHAKE;
+      this.#remember(address, isTls ? 'tls' : 'plain');
+      if (isTls) return this.#handshake(socket, ready);
       socket.off('error', ignore);
       ready(socket, false);
     };
-    const timer = setTimeout(decide, AUTO_TLS_WAIT_MS);
+    const address = plainAddress(socket);
+    const timer = setTimeout(decide, this.#firstWords.get(address) === 'plain' ? 0 : AUTO_TLS_WAIT_MS);
     socket.on('error', ignore);
     socket.on('readable', decide);
   }

@@ -3,6 +3,10 @@ import type { SMTPServerDataStream } from 'smtp-server';
 import { SMTPStream, type SMTPStreamOptions } from 'smtp-server/lib/smtp-stream.js';
 import { createDataDecoder, type DataDecoder } from './dataDecoder.ts';
 
+/** The first two bytes of a TLS handshake record, since SSL 3.0. */
+export const TLS_HANDSHAKE = 0x16;
+const TLS_MAJOR = 3;
+
 export interface EdgeStreamOptions extends SMTPStreamOptions {
   /** Take LF . LF as the end of a message, for old devices. */
   readonly bareLfEnd?: boolean;
@@ -13,13 +17,27 @@ export interface EdgeStreamOptions extends SMTPStreamOptions {
  * reads them at the speed of any other text.
  */
 export class EdgeStream extends SMTPStream {
+  /** Called when the very first bytes are those of TLS; they are not read as commands then. */
+  ontlshello: () => void = () => undefined;
   readonly #bareLfEnd: boolean;
+  #begun = false;
   #decoder: DataDecoder;
 
   constructor({ bareLfEnd = false, ...options }: EdgeStreamOptions = {}) {
     super(options);
     this.#bareLfEnd = bareLfEnd;
     this.#decoder = createDataDecoder();
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, next: (error?: Error | null) => void): void {
+    const first = !this.#begun;
+    this.#begun = true;
+    if (first && chunk[0] === TLS_HANDSHAKE && (chunk[1] ?? TLS_MAJOR) === TLS_MAJOR) {
+      this.ontlshello();
+      next();
+      return;
+    }
+    super._write(chunk, encoding, next);
   }
 
   override startDataMode(maxBytes?: number | string | null): SMTPServerDataStream {

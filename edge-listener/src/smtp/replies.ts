@@ -22,6 +22,8 @@ export const replies = {
     reply(554, `5.7.1 ${address} is not in a network this relay serves; ask its administrator to add it`),
   tooManyConnections: reply(421, '4.7.0 Too many connections from this address; try again in a moment'),
   tooManyMessages: reply(421, '4.7.0 Many messages on one connection; connect again for the rest'),
+  noStartTls: reply(502, '5.5.1 This port has no TLS; switch TLS off in the device or use another port'),
+  noTlsHello: reply(502, '5.5.1 This port does not begin with TLS; use STARTTLS if it is offered, or another port'),
   tooManyErrors: reply(421, '4.7.0 Too many errors on this connection'),
   tooManyCommands: reply(421, '4.7.0 Too many commands without a message'),
   tooSlow: reply(421, '4.4.2 This took too long; connect again'),

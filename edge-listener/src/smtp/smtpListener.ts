@@ -17,7 +17,7 @@ import { onceOnly } from './onceOnly.ts';
 import { createOncePerMinute } from './oncePerMinute.ts';
 import type { Repeats } from './repeats.ts';
 import { replies, SmtpRefusal, type SmtpReply } from './replies.ts';
-import { tlsOptionsOf, watchCertificate } from './tlsMaterial.ts';
+import { oldDeviceProblem, readCertificate, tlsOptionsOf, watchCertificate } from './tlsMaterial.ts';
 import { createTransaction } from './transaction.ts';
 
 /** What all listeners of an edge share. */
@@ -80,7 +80,8 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       banner: 'relay',
       logger: false,
       disableReverseLookup: true,
-      disabledCommands: ['WIZ', 'SHELL', 'KILL', 'HELP', 'VRFY', ...unavailable(listener)],
+      disabledCommands: ['WIZ', 'SHELL', 'KILL', 'HELP', 'VRFY', ...(listener.auth === 'none' ? ['AUTH'] : [])],
+      hideSTARTTLS: listener.tls === 'none' || listener.tls === 'implicit',
       hideSMTPUTF8: true,
       hideDSN: true,
       hideENHANCEDSTATUSCODES: false,
@@ -131,9 +132,11 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       bareLfEnd: (address) => access.deviceAt(address)?.bareLfEnd ?? false,
       onRefused(address, code, text) {
         if (text === replies.wrongPassword.text) return; // edge.loginFailed tells
-        report('edge.rejected', { address, code, reason: text });
+        const wantsTls = text === replies.noStartTls.text || text === replies.noTlsHello.text;
+        report('edge.rejected', { address, code, reason: text, ...(wantsTls ? { hint: hints.noTls } : {}) });
         inventory.rejected(address, withoutPeople(`${code} ${text}`));
       },
+      recipientLists: (address) => access.deviceAt(address)?.recipientLists ?? false,
       onOverdue(address, reason, bareLf) {
         report('edge.tooSlow', { address, reason, ...(bareLf ? { hint: hints.bareLf } : {}) });
         inventory.rejected(address, bareLf ? hints.bareLf : reason);
@@ -148,6 +151,8 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
     const count = failures(`${address} ${code}`);
     if (count > 0) report('edge.connectionError', { address, code, count, ...(hint ? { hint } : {}) });
   });
+  const unfit = listener.legacyTls && certificate ? oldDeviceProblem(readCertificate(certificate).cert) : undefined;
+  if (certificate && unfit) report('edge.certificateUnfit', { file: certificate.certificateFile, reason: unfit });
   const stopWatching =
     certificate && listener.tls !== 'none'
       ? watchCertificate(listener, certificate, report, (options) => server.updateSecureContext(options))
@@ -182,9 +187,4 @@ export function createSmtpListener(listener: ListenerConfig, shared: SharedParts
       for (const connection of server.sessions) connection._socket.destroy();
     },
   };
-}
-
-/** The commands a listener does not have. */
-function unavailable({ tls, auth }: ListenerConfig): string[] {
-  return [...(auth === 'none' ? ['AUTH'] : []), ...(tls === 'none' || tls === 'implicit' ? ['STARTTLS'] : [])];
 }

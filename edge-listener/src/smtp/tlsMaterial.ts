@@ -27,6 +27,13 @@ export function tlsOptionsOf(listener: ListenerConfig, certificate: CertificateC
   return { ...material, minVersion: 'TLSv1', ciphers: 'DEFAULT:@SECLEVEL=0', dhparam: 'auto' };
 }
 
+/** Why old devices will not take this certificate, in words for a person; undefined when they will. */
+export function oldDeviceProblem(certificate: Buffer | string): string | undefined {
+  const { asymmetricKeyType } = new X509Certificate(certificate).publicKey;
+  if (asymmetricKeyType === 'rsa') return undefined;
+  return `its key is ${asymmetricKeyType}; devices that need legacyTls know only RSA`;
+}
+
 /** When the certificate ends, ISO 8601. */
 export function certificateEnd({ certificateFile }: CertificateConfig): string {
   return new Date(new X509Certificate(readFileSync(certificateFile)).validTo).toISOString();

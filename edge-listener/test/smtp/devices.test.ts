@@ -23,7 +23,11 @@ before(async () => {
     defaultDomain: 'contoso.com',
     certificate: writeCertificate(directory.path),
     users: [{ name: 'scanner', passwordHash }],
-    devices: [{ name: 'old fax', clients: ['127.0.0.9'], bareLfEnd: true }],
+    devices: [
+      { name: 'old fax', clients: ['127.0.0.9'], bareLfEnd: true },
+      { name: 'lists', clients: ['127.0.0.10'], recipientLists: true, recipients: ['@contoso.com'] },
+      { name: 'no name', clients: ['127.0.0.11'], sender: 'alarm@contoso.com' },
+    ],
     listeners: [
       { ...common, tls: 'auto' },
       { ...common, tls: 'starttls', legacyTls: true },
@@ -70,6 +74,7 @@ const senders: [string, string, string][] = [
   ['a domain with its root dot', 'MAIL FROM:<a@example.com.>', 'a@example.com'],
   ['an underscore in the domain', 'MAIL FROM:<printer@my_host.local>', 'printer@my_host.local'],
   ['no domain at all', 'MAIL FROM:<printer>', 'printer@contoso.com'],
+  ['a blank after the colon', 'MAIL FROM: <a@example.com>', 'a@example.com'],
   ['two blanks', 'MAIL  FROM:<a@example.com>', 'a@example.com'],
   ['blanks inside the brackets', 'MAIL FROM:< a@example.com >', 'a@example.com'],
   ['a parameter right behind the bracket', 'MAIL FROM:<a@example.com>SIZE=100', 'a@example.com'],
@@ -96,6 +101,10 @@ for (const [what, line, sender] of senders) {
 
 const recipients: [string, string, string][] = [
   ['no angle brackets', 'RCPT TO: bob@contoso.com', 'bob@contoso.com'],
+  ['neither brackets nor a blank', 'RCPT TO:bob@contoso.com', 'bob@contoso.com'],
+  ['a blank after the colon', 'RCPT TO: <bob@contoso.com>', 'bob@contoso.com'],
+  ['a name before the address', 'RCPT TO:"Bob, B." <bob@contoso.com>', 'bob@contoso.com'],
+  ['parameters nobody asked for', 'RCPT TO:<bob@contoso.com> NOTIFY=NEVER XFOO=1', 'bob@contoso.com'],
   ['no domain', 'RCPT TO:<bob>', 'bob@contoso.com'],
   ['lower case', 'rcpt to:<bob@contoso.com>', 'bob@contoso.com'],
 ];
@@ -105,6 +114,70 @@ for (const [what, line, recipient] of recipients) {
     assert.deepEqual(envelope.to, [recipient]);
   });
 }
+
+const lists: [string, string[]][] = [
+  ['RCPT TO:<a@contoso.com>,<b@contoso.com>', ['a@contoso.com', 'b@contoso.com']],
+  ['RCPT TO: a@contoso.com; b@contoso.com;', ['a@contoso.com', 'b@contoso.com']],
+  ['RCPT TO:<a@contoso.com;b@contoso.com>', ['a@contoso.com', 'b@contoso.com']],
+  ['RCPT TO:<a@contoso.com>,<A@contoso.com>', ['A@contoso.com']],
+];
+for (const [line, to] of lists) {
+  test(`a list of recipients, from the device it was switched on for: ${line}`, async () => {
+    const { envelope } = await dialog(
+      await connect('127.0.0.10'),
+      [250, 'EHLO x'],
+      usual[0]!,
+      [250, 'RCPT TO:<first@contoso.com>'],
+      [250, line],
+      [354, 'DATA'],
+    );
+    assert.deepEqual(envelope.to, ['first@contoso.com', ...to]);
+  });
+}
+
+test('of a list of recipients all are taken or none, and every one is judged', async () => {
+  const { envelope } = await dialog(
+    await connect('127.0.0.10'),
+    [250, 'EHLO x'],
+    usual[0]!,
+    [550, 'RCPT TO:<a@contoso.com>,<b@evil.example>'],
+    [501, 'RCPT TO:<a@contoso.com>,<>'],
+    [553, 'RCPT TO:<a@contoso.com>,<b@@contoso.com>'],
+    [250, 'RCPT TO:<c@contoso.com>'],
+    [354, 'DATA'],
+  );
+  assert.deepEqual(envelope.to, ['c@contoso.com']);
+});
+
+test('a list of recipients from any other device is refused', async () => {
+  const client = await connect();
+  await client.reply();
+  for (const line of ['EHLO x', 'MAIL FROM:<a@contoso.com>']) await client.say(line);
+  assert.equal((await client.say('RCPT TO:<a@contoso.com>,<b@contoso.com>')).code, 501);
+  client.destroy();
+});
+
+test('the null sender of a device with a configured sender is that one', async () => {
+  const { envelope } = await dialog(
+    await connect('127.0.0.11'),
+    [250, 'HELO'],
+    [250, 'MAIL FROM:<>'],
+    ...usual.slice(1),
+  );
+  assert.equal(envelope.from, 'alarm@contoso.com');
+});
+
+test('no name in HELO and no brackets anywhere, together', async () => {
+  const { envelope } = await dialog(
+    await connect(),
+    [250, 'HELO'],
+    [250, 'MAIL FROM: a@example.com'],
+    [250, 'RCPT TO: bob@contoso.com'],
+    [354, 'DATA'],
+  );
+  assert.equal(envelope.from, 'a@example.com');
+  assert.deepEqual(envelope.to, ['bob@contoso.com']);
+});
 
 const greetings: [string, string, string][] = [
   ['UPS: an empty argument', 'HELO ', 'unknown'],

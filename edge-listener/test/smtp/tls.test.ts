@@ -1,9 +1,13 @@
 // TLS in all the ways it begins: who is let in, who is sent away, and when it is over.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
 import tls from 'node:tls';
+import { makeCertificate } from '../../src/certificate.ts';
 import { hashPassword } from '../../src/policy/passwordHash.ts';
+import { oldDeviceProblem } from '../../src/smtp/tlsMaterial.ts';
 import { connectRaw, createRawClient, greeted, type RawClient, sendMail } from '../support/smtpClient.ts';
 import { writeCertificate } from '../support/testCertificate.ts';
 import { until } from '../support/until.ts';
@@ -154,4 +158,89 @@ describe('TLS', { concurrency: 4 }, () => {
       client.destroy();
     },
   );
+
+  withEdge(
+    'auto: a plain client waits for the banner once, not every time; one TLS hello from its address ends that',
+    listening('auto'),
+    async ({ edge }) => {
+      const bannerAfter = async () => {
+        const started = performance.now();
+        const client = await connectRaw(edge.port);
+        assert.equal((await client.reply()).code, 220);
+        client.destroy();
+        return performance.now() - started;
+      };
+      assert.ok((await bannerAfter()) >= 240);
+      const known = [await bannerAfter(), await bannerAfter(), await bannerAfter()];
+      assert.ok(Math.min(...known) < 240, String(known));
+      const late = await connectRaw(edge.port);
+      assert.equal((await late.reply()).code, 220);
+      late.write(Buffer.from('1603010200', 'hex'));
+      assert.match((await late.reply()).text, /^502 5\.5\.1 This port does not begin with TLS/);
+      await late.closed;
+      assert.ok((await bannerAfter()) >= 240);
+      await sendOver(await secured(edge.port));
+    },
+  );
+
+  withEdge(
+    'a plain listener answers STARTTLS and a TLS hello in words, and the log says what would help',
+    () => ({}),
+    async ({ edge }) => {
+      const client = await greeted(edge.port);
+      for (let i = 0; i < 12; i++)
+        assert.match((await client.say('STARTTLS')).text, /^502 5\.5\.1 This port has no TLS/);
+      assert.equal((await client.say('NOOP')).code, 250);
+      client.destroy();
+      for (const cut of [1, 3]) {
+        const hello = await connectRaw(edge.port);
+        await hello.reply();
+        const bytes = Buffer.from('160301', 'hex');
+        hello.write(bytes.subarray(0, cut));
+        assert.match((await hello.reply()).text, /^502 5\.5\.1 This port does not begin with TLS/);
+        await hello.closed;
+      }
+      assert.equal(edge.seen('edge.rejected').length, 14);
+      for (const { fields } of edge.seen('edge.rejected')) assert.match(String(fields.hint), /tls: auto/);
+    },
+  );
+
+  withEdge(
+    'a listener uses its own certificate, the others the common one',
+    (directory) => ({
+      certificate: writeCertificate(directory),
+      listeners: [{ own: true }, {}].map(({ own }) => ({
+        host: '127.0.0.1',
+        port: 0,
+        clients: ['127.0.0.0/8'],
+        tls: 'implicit',
+        ...(own ? { certificate: writeCertificate(directory, 'own') } : {}),
+      })),
+    }),
+    async ({ edge, directory }) => {
+      for (const [i, name] of ['own', 'edge'].entries()) {
+        const client = await secured(edge.ports[i]!);
+        const { raw } = (client.socket as tls.TLSSocket).getPeerCertificate();
+        assert.deepEqual(raw, new X509Certificate(readFileSync(`${directory}/${name}.pem`)).raw);
+        client.destroy();
+      }
+    },
+  );
+});
+
+test('a certificate that old devices do not take is noticed', () => {
+  const { certificate } = makeCertificate({ names: ['edge.example.com'], days: 10 });
+  assert.equal(oldDeviceProblem(certificate), undefined);
+  const elliptic = `-----BEGIN CERTIFICATE-----
+MIIBjTCCATOgAwIBAgIUPqk2tdDDYHYvhjPBd6TXOEKG+dYwCgYIKoZIzj0EAwIw
+GzEZMBcGA1UEAwwQZWRnZS5leGFtcGxlLmNvbTAgFw0yNjExMjgwMzAyNDlaGA8y
+MTI2MTEwNDAzMDI0OVowGzEZMBcGA1UEAwwQZWRnZS5leGFtcGxlLmNvbTBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABF9T38/c+jlNp1A9FUZxj594h58Lme7A680v
+/HOILLV2rP7ZouycHYWup/GObF5wrQTi5mSKKmw0/d/i5lWaW3KjUzBRMB0GA1Ud
+DgQWBBT6c8GnehFQl6grXATQBfXC5N3rwTAfBgNVHSMEGDAWgBT6c8GnehFQl6gr
+XATQBfXC5N3rwTAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIBes
+gwfe3uJ04tSCcFAZMOTzldOBFFXTAwqhogHfUDbkAiEAxXNJup+SONSGVhA12hND
+cuCEKGkS3CdJ9D36sTgtMHs=
+-----END CERTIFICATE-----`;
+  assert.match(oldDeviceProblem(elliptic) ?? '', /RSA/);
 });
