@@ -9,7 +9,7 @@ import { createForwarder } from './forward/forwarder.ts';
 import { createHttpClient } from './forward/httpExchange.ts';
 import { createRelayClient } from './forward/relayClient.ts';
 import { createInventory, readInventory } from './inventory.ts';
-import { serveOperator } from './operations/controlServer.ts';
+import { type ControlServer, createControlServer } from './operations/controlServer.ts';
 import { createEventTally } from './operations/eventTally.ts';
 import { startHeartbeat } from './operations/heartbeat.ts';
 import { instanceId } from './operations/instanceId.ts';
@@ -51,16 +51,15 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
     spool: place.directory,
     relay: relay.url,
   });
-  const spool = await openSpool(config, now, report);
+  const control = createControlServer();
+  const spool = await openSpool(config, now, report, control.attach);
   const inventoryFile = join(place.directory, 'devices.json');
   const inventory = createInventory(Date.now, await readInventory(inventoryFile));
   const saveInventory = () =>
     inventory.save(inventoryFile).catch((error: unknown) => report('edge.spoolError', { reason: String(error) }));
   const inventoryTimer = setInterval(saveInventory, SAVE_INVENTORY_MS).unref();
-  serveOperator(
-    spool.lock.server,
-    createOperator(spool, async () => inventory.all()),
-  );
+  const devices = async () => inventory.all();
+  control.serve(createOperator({ spool, directory: place.directory, devices, wasForwarded: tally.wasForwarded }));
 
   const http = createHttpClient({
     baseUrl: relay.url,
@@ -193,10 +192,15 @@ function knownEnd(certificate: CertificateConfig): string | undefined {
   }
 }
 
-async function openSpool({ spool: place }: EdgeConfig, now: () => number, report: Report): Promise<DiskSpool> {
+async function openSpool(
+  { spool: place }: EdgeConfig,
+  now: () => number,
+  report: Report,
+  onLocked: ControlServer['attach'],
+): Promise<DiskSpool> {
   const { directory, minFreeBytes, quotaBytes } = place;
   const started = performance.now();
-  const spool = await openDiskSpool({ directory, now, wall: Date.now, minFreeBytes, quotaBytes });
+  const spool = await openDiskSpool({ directory, now, wall: Date.now, minFreeBytes, quotaBytes, onLocked });
   const { queued, failed, swept, damaged } = spool.recovered;
   report('edge.recovered', { queued, failed, swept, milliseconds: Math.round(performance.now() - started) });
   if (damaged > 0)

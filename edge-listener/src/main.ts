@@ -14,7 +14,8 @@ import { edgeVersion } from './version.ts';
 const USAGE = `edge-listener ${edgeVersion}
 
   start --config FILE                     take mail and forward it until stopped
-  check --config FILE [--online]          list everything wrong with a configuration; with --online ask the relay too
+  check --config FILE [--online] [--running]    list everything wrong with a configuration; --online asks the relay,
+                                          too, and --running the running edge whether it can take mail
   queue list --config FILE [--failed]     the mail in the spool
   queue show|export ID --config FILE      one mail; export writes it out (--output FILE)
   queue retry|hold|delete ID… --config FILE     or --all: retry and delete what failed, hold what waits

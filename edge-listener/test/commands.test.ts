@@ -1,8 +1,7 @@
-// The bundle as its user runs it: one file, Node alone.
+// The commands of the bundle, as their user runs them.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -10,65 +9,21 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type FakeRelay, startFakeRelay } from './support/fakeRelay.ts';
-import { temporaryDirectory } from './support/runEdge.ts';
+import { installBundle } from './support/runBundle.ts';
 import { connectRaw, sendMail } from './support/smtpClient.ts';
 import { until } from './support/until.ts';
 
-const directory = temporaryDirectory();
-const bundle = join(directory.path, 'edge-listener.cjs');
-const running = new Set<ChildProcess>();
+const bundle = installBundle();
+const { run, config, directory } = bundle;
 let relay: FakeRelay;
 
 before(async () => {
-  copyFileSync(fileURLToPath(new URL('../dist/edge-listener.cjs', import.meta.url)), bundle);
   relay = await startFakeRelay();
 });
 after(async () => {
-  for (const child of running) child.kill('SIGKILL');
+  bundle.remove();
   await relay.close();
-  directory.remove();
 });
-
-interface Run {
-  child: ChildProcess;
-  out: () => string;
-  err: () => string;
-  exit: Promise<number | null>;
-  port: () => Promise<number>;
-}
-
-function run(args: string[], environment: Record<string, string> = { RELAY_KEY: 'test-key' }): Run {
-  const child = spawn(process.execPath, [bundle, ...args], { env: { PATH: process.env.PATH!, ...environment } });
-  running.add(child);
-  let out = '';
-  let err = '';
-  child.stdout!.on('data', (data) => (out += data));
-  child.stderr!.on('data', (data) => (err += data));
-  const exit = new Promise<number | null>((resolve) =>
-    child.on('exit', (code) => {
-      running.delete(child);
-      resolve(code);
-    }),
-  );
-  return {
-    child,
-    out: () => out,
-    err: () => err,
-    exit,
-    async port() {
-      await until('the edge listens, or ends', () => out.includes('edge.ready') || child.exitCode !== null, 15_000);
-      assert.equal(child.exitCode, null, err);
-      const line = out.split('\n').find((text) => text.includes('edge.listening'))!;
-      return (JSON.parse(line) as { port: number }).port;
-    },
-  };
-}
-
-function config(name: string, text: Record<string, unknown>): string {
-  const file = join(directory.path, `${name}.yaml`);
-  writeFileSync(file, JSON.stringify(text));
-  return file;
-}
 
 const working = (name: string, port = 0) => ({
   name,
@@ -125,36 +80,14 @@ test('check says that all is well, with --online also that the relay knows the k
   assert.match(wrong.out(), /^relay\.url: .*HTTP 401, unauthorized/);
 });
 
-test('send-test goes through the running edge to the function app', async () => {
-  const free = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => free.once('listening', resolve));
-  const { port } = free.address() as net.AddressInfo;
-  await new Promise((resolve) => free.close(resolve));
-  const file = config('send-test', working('send-test', port));
-  const edge = run(['start', '--config', file]);
-  await edge.port();
-  const sent = run(['send-test', '--config', file, '--to', 'admin@example.com', '--json']);
-  assert.equal(await sent.exit, 0, sent.err());
-  assert.equal(JSON.parse(sent.out()).state, 'forwarded');
-  const refused = run(['send-test', '--config', file, '--to', 'not-an-address']);
-  assert.equal(await refused.exit, 1);
-  assert.match(refused.err(), /^The edge refused the mail: 553 5\.1\.3 /);
-  edge.child.kill('SIGTERM');
-  await edge.exit;
-});
-
 test('hash-password and make-certificate make what the configuration takes', async () => {
   const hashed = run(['hash-password', '--json']);
   hashed.child.stdin!.end('geheim\n');
   assert.equal(await hashed.exit, 0);
   const { passwordHash } = JSON.parse(hashed.out()) as { passwordHash: string };
-  const made = run(['make-certificate', '--names', 'edge.example.com,192.0.2.1', '--out', directory.path]);
+  const made = run(['make-certificate', '--names', 'edge.example.com,192.0.2.1', '--out', directory]);
   assert.equal(await made.exit, 0, made.err());
-  assert.equal(
-    await run(['make-certificate', '--names', 'x', '--out', directory.path]).exit,
-    1,
-    'nothing is overwritten',
-  );
+  assert.equal(await run(['make-certificate', '--names', 'x', '--out', directory]).exit, 1, 'nothing is overwritten');
   const file = config('made', {
     ...working('made'),
     certificate: { certificateFile: 'edge.pem', keyFile: 'edge.key' },
@@ -182,11 +115,11 @@ test('the sample configuration is in order but for the certificate it asks to ma
 });
 
 test('the function app is reached through the proxy of the environment', async () => {
-  const made = run(['make-certificate', '--names', '127.0.0.1', '--out', directory.path, '--force']);
+  const made = run(['make-certificate', '--names', '127.0.0.1', '--out', directory, '--force']);
   assert.equal(await made.exit, 0);
-  const pem = join(directory.path, 'edge.pem');
+  const pem = join(directory, 'edge.pem');
   const front = https.createServer(
-    { cert: readFileSync(pem), key: readFileSync(join(directory.path, 'edge.key')) },
+    { cert: readFileSync(pem), key: readFileSync(join(directory, 'edge.key')) },
     (request, response) => {
       const { method, url: path, headers } = request;
       request.pipe(
@@ -301,11 +234,11 @@ test('a missing key, a missing file and broken YAML are one clear sentence each'
   const noKey = run(['start', '--config', config('no-key', working('no-key'))], {});
   assert.equal(await noKey.exit, 2);
   assert.match(noKey.err(), /^environment variable RELAY_KEY: expected the key of this edge; got nothing$/m);
-  const noFile = run(['start', '--config', join(directory.path, 'none.yaml')]);
+  const noFile = run(['start', '--config', join(directory, 'none.yaml')]);
   assert.equal(await noFile.exit, 2);
   assert.match(noFile.err(), /none\.yaml: cannot be read \(ENOENT\)/);
-  writeFileSync(join(directory.path, 'bad.yaml'), 'name: [\n');
-  const bad = run(['start', '--config', join(directory.path, 'bad.yaml')]);
+  writeFileSync(join(directory, 'bad.yaml'), 'name: [\n');
+  const bad = run(['start', '--config', join(directory, 'bad.yaml')]);
   assert.equal(await bad.exit, 2);
   assert.match(bad.err(), /bad\.yaml: line \d/);
 });
@@ -336,7 +269,7 @@ test('SIGTERM lets the message under way finish, then ends with exit code 0', as
   assert.equal((await idle.reply()).code, 421);
   assert.equal((await client.say('the rest\r\n.')).code, 250);
   assert.equal(await edge.exit, 0);
-  const again = run(['start', '--config', join(directory.path, 'term.yaml')]);
+  const again = run(['start', '--config', join(directory, 'term.yaml')]);
   await again.port();
   await until('the message arrives', () => relay.taken.some((m) => m.body.includes('Subject: slow')), 30_000);
   again.child.kill('SIGTERM');

@@ -1,4 +1,4 @@
-// `edge-listener check --config FILE [--online]`: everything that is wrong with a configuration.
+// `edge-listener check --config FILE [--online] [--running]`: everything that is wrong with a configuration.
 import { randomUUID } from 'node:crypto';
 import { messagePath } from '../../../functions/contract/relayProtocol.ts';
 import type { EdgeConfig } from '../config/configSchema.ts';
@@ -6,26 +6,36 @@ import { readConfig } from '../config/readConfig.ts';
 import { createAuthorization } from '../forward/authorization.ts';
 import { createHttpClient } from '../forward/httpExchange.ts';
 import { readStatusAnswer } from '../forward/readVerdict.ts';
+import { reachRunning } from '../operations/controlClient.ts';
 import { readOptions, say } from './commandLine.ts';
 import { EXIT_CANNOT, EXIT_CONFIGURATION, EXIT_OK } from './exitCodes.ts';
 
 export async function check(args: string[]): Promise<number> {
-  const options = readOptions(args, ['config'], ['online']);
+  const options = readOptions(args, ['config'], ['online', 'running']);
   const file = options.needed('config');
-  const reading = readConfig(file, process.env);
+  const reading = readConfig(file, process.env, { withoutKey: options.has('running') && !options.has('online') });
   if (!reading.ok) {
     say(options, { ok: false, problems: reading.problems }, reading.problems);
     return EXIT_CONFIGURATION;
   }
-  if (options.has('online')) {
-    const problem = await relayProblem(reading.config.relay, reading.relayKey);
-    if (problem) {
-      say(options, { ok: false, problems: [problem] }, problem);
-      return EXIT_CANNOT;
-    }
+  const { relay, spool } = reading.config;
+  const problem =
+    (options.has('running') ? await runningProblem(spool.directory) : undefined) ??
+    (options.has('online') ? await relayProblem(relay, reading.relayKey) : undefined);
+  if (problem) {
+    say(options, { ok: false, problems: [problem] }, problem);
+    return EXIT_CANNOT;
   }
   say(options, { ok: true, problems: [] }, `${file} is in order.`);
   return EXIT_OK;
+}
+
+/** Asks the running edge over its control socket whether it can take mail: the health check of a container. */
+async function runningProblem(directory: string): Promise<string | undefined> {
+  const running = await reachRunning(directory);
+  if (!running) return `spool.directory: expected a running edge with the spool ${directory}; got none`;
+  const reason = await running.notReady();
+  return reason && `the running edge: expected to take mail; got ${reason}`;
 }
 
 /** Asks the function app for a message that does not exist: that needs the right address and the right key. */

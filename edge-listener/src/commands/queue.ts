@@ -5,7 +5,7 @@ import { reachOperator } from '../operations/controlClient.ts';
 import { OPERATOR_ACTIONS, type Operator, type OperatorAction, type QueueItem } from '../operations/operator.ts';
 import { type Options, readOptions, say, table, UsageError } from './commandLine.ts';
 import { EXIT_CANNOT, EXIT_OK } from './exitCodes.ts';
-import { spoolDirectory } from './spoolDirectory.ts';
+import { offlineConfig } from './offlineConfig.ts';
 
 /** Shows progress on a terminal from so many messages. */
 const PROGRESS_EVERY = 100;
@@ -13,7 +13,7 @@ const PROGRESS_EVERY = 100;
 export async function queue(args: string[]): Promise<number> {
   const options = readOptions(args, ['config', 'output'], ['all', 'failed']);
   const [what = 'list', ...ids] = options.words;
-  const { operator, close } = await reachOperator(spoolDirectory(options));
+  const { operator, close } = await reachOperator(offlineConfig(options).spool.directory);
   try {
     if (what === 'list') return await list(operator, options);
     if (what === 'show') return await show(operator, options, one(ids));
@@ -32,7 +32,7 @@ function one(ids: readonly string[]): string {
 }
 
 async function list(operator: Operator, options: Options): Promise<number> {
-  const items = (await operator.list()).filter(({ state }) => !options.has('failed') || state === 'failed');
+  const items = (await operator.list()).filter(({ state }) => !options.has('failed') || state !== 'queued');
   const rows = items.map(({ id, state, bytes, attempts, queuedAt, failedAt, due, reason }) => [
     id,
     state,

@@ -1,9 +1,12 @@
 // `edge-listener send-test --config FILE --to ADDRESS`: one mail through the running edge, by SMTP like a device.
-import net from 'node:net';
-import { readConfig } from '../config/readConfig.ts';
-import { reachOperator } from '../operations/controlClient.ts';
+import net, { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { createClientNetworks } from '../config/clientNetworks.ts';
+import type { ListenerConfig } from '../config/configSchema.ts';
+import { reachRunning } from '../operations/controlClient.ts';
 import { readOptions, say, UsageError } from './commandLine.ts';
 import { EXIT_CANNOT, EXIT_OK } from './exitCodes.ts';
+import { offlineConfig } from './offlineConfig.ts';
 
 /** How long the edge has for each answer, and how long for forwarding, in milliseconds. */
 const ANSWER_MS = 30_000;
@@ -11,27 +14,40 @@ const FORWARD_MS = 60_000;
 
 export async function sendTest(args: string[]): Promise<number> {
   const options = readOptions(args, ['config', 'to', 'from', 'listener']);
-  const reading = readConfig(options.needed('config'), process.env, { withoutKey: true });
-  if (!reading.ok) throw new UsageError(reading.problems.join('\n'));
+  const config = offlineConfig(options);
   const to = options.needed('to');
-  const listener = reading.config.listeners[Number(options.text('listener') ?? 0)];
+  const listener = config.listeners[Number(options.text('listener') ?? 0)];
   if (!listener) throw new UsageError(`--listener: there is no listener ${options.text('listener')}.`);
   if (listener.tls === 'implicit' || listener.auth === 'required')
     throw new UsageError('--listener: expected one that takes plain connections without a login.');
-  const host = listener.host === '0.0.0.0' ? '127.0.0.1' : listener.host === '::' ? '::1' : listener.host;
   const from = options.text('from') ?? '';
-  const id = await submit({ host, port: listener.port }, from, to, reading.config.name);
-  const state = await waitForForwarding(reading.config.spool.directory, id);
+  const id = await submit(pathTo(listener), from, to, config.name);
+  const state = await waitForEnd(config.spool.directory, id);
   const texts = {
     forwarded: `${id} was taken by the edge and by the function app. Look at the mailbox of ${to}.`,
     failed: `${id} was taken by the edge and refused by the function app: see "queue show ${id}".`,
     queued: `${id} was taken by the edge and still waits for the function app: see its log.`,
+    gone: `${id} was taken by the edge and is gone, but this edge did not forward it: deleted, damaged, or forwarded before a restart. See its log.`,
   };
   say(options, { id, state }, texts[state]);
   return state === 'forwarded' ? EXIT_OK : EXIT_CANNOT;
 }
 
-async function submit(at: { host: string; port: number }, from: string, to: string, edge: string): Promise<string> {
+/** From where to where a mail may go on this machine: from an address that the listener serves. */
+function pathTo({ host, port, clients }: ListenerConfig): net.TcpNetConnectOpts {
+  const networks = createClientNetworks(clients);
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const fits = (address: string) => networks.contains(address) && (host === '::' || isIP(address) === isIP(host));
+  const localAddress = own.map(({ address }) => address).find(fits);
+  if (!localAddress)
+    throw new Error(
+      `No address of this machine is in clients of the listener on port ${port} (${clients.join(', ')}): add 127.0.0.1 to it.`,
+    );
+  const anyOf = host === '0.0.0.0' || host === '::';
+  return { host: anyOf ? localAddress : host, port, localAddress };
+}
+
+async function submit(at: net.TcpNetConnectOpts, from: string, to: string, edge: string): Promise<string> {
   const socket = net.connect(at);
   socket.setTimeout(ANSWER_MS, () =>
     socket.destroy(new Error(`The edge did not answer within ${ANSWER_MS / 1000} s.`)),
@@ -64,17 +80,17 @@ async function submit(at: { host: string; port: number }, from: string, to: stri
   throw new Error('The edge closed the connection.');
 }
 
-async function waitForForwarding(directory: string, id: string): Promise<'forwarded' | 'failed' | 'queued'> {
+/** What became of the mail. Only the running edge knows: a mail that is not in the spool may have been deleted. */
+async function waitForEnd(directory: string, id: string): Promise<'forwarded' | 'failed' | 'queued' | 'gone'> {
   const deadline = performance.now() + FORWARD_MS;
-  const { operator, close } = await reachOperator(directory);
-  try {
-    for (;;) {
-      const item = (await operator.list()).find((one) => one.id === id);
-      if (!item) return 'forwarded';
-      if (item.state === 'failed' || performance.now() > deadline) return item.state;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  } finally {
-    await close();
+  const operator = await reachRunning(directory);
+  if (!operator) throw new Error(`The edge took the mail as ${id}, but is not the one with the spool ${directory}.`);
+  for (let missed = 0; ; ) {
+    const item = (await operator.list()).find((one) => one.id === id);
+    if (await operator.wasForwarded(id)) return 'forwarded';
+    if (item?.state === 'failed') return 'failed';
+    if (!item && ++missed > 1) return 'gone'; // it is said a moment after the mail has left the spool
+    if (performance.now() > deadline) return 'queued';
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

@@ -4,15 +4,30 @@ import type net from 'node:net';
 import { pipeline } from 'node:stream';
 import { OPERATOR_ACTIONS, type Operator, type OperatorAction } from './operator.ts';
 
-/** Serves `operator` to whoever may open the socket: the directory of the spool lets only its owner in. */
-export function serveOperator(socket: net.Server, operator: Operator): void {
+/** Answers on the socket of the spool's lock: the directory of the spool lets only its owner in. */
+export interface ControlServer {
+  /** From now on whoever connects gets an answer, if only that the edge is starting. */
+  readonly attach: (socket: net.Server) => void;
+  /** From now on the answers are the operator's. */
+  serve(operator: Operator): void;
+}
+
+export function createControlServer(): ControlServer {
+  let operator: Operator | undefined;
   const server = http.createServer((request, response) => {
+    if (!operator)
+      return void response.writeHead(503, { connection: 'close' }).end('It is starting; ask again in a moment.');
     handle(operator, request, response).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(String(error));
     });
   });
-  socket.on('connection', (connection) => server.emit('connection', connection));
+  return {
+    attach: (socket) => void socket.on('connection', (connection) => server.emit('connection', connection)),
+    serve(served) {
+      operator = served;
+    },
+  };
 }
 
 async function handle(operator: Operator, request: http.IncomingMessage, response: http.ServerResponse) {
@@ -20,6 +35,8 @@ async function handle(operator: Operator, request: http.IncomingMessage, respons
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
   const [, what, id = '', action = ''] = (request.url ?? '').split('/');
   if (what === 'devices') return json(200, await operator.devices());
+  if (what === 'ready') return json(200, { problem: (await operator.notReady()) ?? null });
+  if (what === 'forwarded') return json(200, await operator.wasForwarded(id));
   if (what !== 'queue') return json(404, {});
   if (!id) return json(200, await operator.list());
   if (request.method === 'POST' && (OPERATOR_ACTIONS as readonly string[]).includes(action))

@@ -1,4 +1,5 @@
 // The spool on disk: what the spool promises, over segments for small mail and files of their own for large.
+import type net from 'node:net';
 import { createSharedDirectorySync } from './durable.ts';
 import { createEndings } from './endings.ts';
 import { failedIds } from './failedMail.ts';
@@ -43,6 +44,8 @@ export interface DiskSpoolOptions {
   readonly random?: () => number;
   readonly minFreeBytes?: number;
   readonly quotaBytes?: number;
+  /** Gets the socket of the lock before anything is read: whoever connects while the spool is recovered gets an answer. */
+  readonly onLocked?: (socket: net.Server) => void;
 }
 
 /**
@@ -54,6 +57,7 @@ export async function openDiskSpool(options: DiskSpoolOptions): Promise<DiskSpoo
   const layout = spoolLayout(directory);
   await prepareDirectories(directory, layout);
   const lock = await lockSpool(directory);
+  options.onLocked?.(lock.server);
   const syncQueued = createSharedDirectorySync(layout.queued);
   const ledger = createLedger();
   const listeners: (() => void)[] = [];

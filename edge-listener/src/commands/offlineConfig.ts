@@ -1,10 +1,11 @@
+import type { EdgeConfig } from '../config/configSchema.ts';
 import { readConfig } from '../config/readConfig.ts';
 import type { Options } from './commandLine.ts';
 import { UsageError } from './commandLine.ts';
 
-/** The spool of the configuration that `--config` names. The key of the edge is not needed for it. */
-export function spoolDirectory(options: Options): string {
+/** The configuration that `--config` names, for commands that need no key of the edge. */
+export function offlineConfig(options: Options): EdgeConfig {
   const reading = readConfig(options.needed('config'), process.env, { withoutKey: true });
   if (!reading.ok) throw new UsageError(reading.problems.join('\n'));
-  return reading.config.spool.directory;
+  return reading.config;
 }
