@@ -1,7 +1,7 @@
 /** `npm run callers -- COMMAND`: who may submit mail. Shows a new key once and keeps only its hash. */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { callersSchema } from '../wiring/callers.ts';
+import { callerContradictions, callersSchema } from '../wiring/callers.ts';
 import { azureSettings, type CallersPlace, localSettings, ownFile } from './callersFile.ts';
 import { type Callers, changeCallers, NotFound, UsageError } from './changeCallers.ts';
 
@@ -89,7 +89,8 @@ async function main(): Promise<void> {
   const callers = parse(await place.read(), place.name);
   const { changed, key, said } = changeCallers(positionals, options, callers);
   if (changed) {
-    parse(JSON.stringify(changed), 'That would not do');
+    const problems = callerContradictions(parse(JSON.stringify(changed), 'That would not do'), false);
+    if (problems.length > 0) throw new UsageError(problems.join('\n'));
     await place.write(JSON.stringify(changed));
   }
   const effect = changed && place.effect(JSON.stringify(changed));

@@ -57,3 +57,27 @@ export function findCallerByKey(callers: readonly Caller[], key: string): Caller
 export function findCallerByApplication(callers: readonly Caller[], applicationId: string): Caller | undefined {
   return callers.find((caller) => caller.applicationIds.includes(applicationId.toLowerCase()));
 }
+
+/** SHA-256 of the key that every copy of this project has, for trying it out on one machine. */
+const LOCAL_KEY_HASH = 'ed5a18fb8f807f996d649e379d3f35f39c543a91bdbf88c492f2ebd10d4df86c';
+
+/** What cannot be meant, in words: a key or an application of two callers; with `real` mail, the key that is public. */
+export function callerContradictions(callers: Readonly<Record<string, CallerRules>>, real: boolean): string[] {
+  const problems: string[] = [];
+  const owners = new Map<string, string>();
+  for (const [name, { keyHashes, applicationIds }] of Object.entries(callers)) {
+    if (real && keyHashes.includes(LOCAL_KEY_HASH))
+      problems.push(`CALLERS: caller ${name} has the key of local.settings.sample.json, which everybody knows`);
+    const credentials = [
+      ...keyHashes.map((hash) => [hash, `the key ${hash.slice(0, 8)}…`] as const),
+      ...applicationIds.map((id) => [id, `the application ${id}`] as const),
+    ];
+    for (const [id, called] of credentials) {
+      const owner = owners.get(id) ?? name;
+      if (owner !== name)
+        problems.push(`CALLERS: expected one caller for ${called}; ${owner} and ${name} both have it`);
+      owners.set(id, owner);
+    }
+  }
+  return problems;
+}

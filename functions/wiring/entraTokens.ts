@@ -1,5 +1,5 @@
 /** Access tokens of Microsoft Entra ID as credentials of callers: whose they are, and whether they may submit mail. */
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 
 /** The app role that a token must carry, as the app registration defines it. */
 export const SUBMIT_ROLE = 'Mail.Submit';
@@ -28,9 +28,13 @@ export interface EntraTokens {
 /** Clocks differ; a token is believed this many seconds before and after its time. */
 const CLOCK_TOLERANCE_SECONDS = 60;
 
+/** Entra's keys change within days, announced before: those of this long ago are still believed while it does not answer. */
+const KEPT_KEYS_MS = 24 * 3600_000;
+
 /** @param keys where the signing keys come from; by default Entra's own, fetched when needed and kept */
 export function createEntraTokens(settings: EntraSettings, keys: JWTVerifyGetKey = remoteKeys(settings)): EntraTokens {
-  const { tenantId, audiences, authority } = settings;
+  const { audiences, authority } = settings;
+  const tenantId = settings.tenantId.toLowerCase();
   const options = {
     // The app registration decides which version its tokens have; v1 has an issuer of its own in every cloud.
     issuer: [`${authority}/${tenantId}/v2.0`, `https://sts.windows.net/${tenantId}/`],
@@ -50,8 +54,11 @@ export function createEntraTokens(settings: EntraSettings, keys: JWTVerifyGetKey
       }
       // `azp` in v2 tokens, `appid` in v1: the application that asked for the token.
       const application = payload.azp ?? payload.appid;
-      if (payload.tid !== tenantId || typeof application !== 'string')
+      if (String(payload.tid).toLowerCase() !== tenantId || typeof application !== 'string')
         return { kind: 'invalid', reason: 'it is not a token of an application in this tenant' };
+      // Roles of a user's token are the user's own; whom CALLERS names is an application that acts for itself.
+      if (payload.scp !== undefined)
+        return { kind: 'powerless', reason: 'it speaks for a user (it has scp), not for an application' };
       if (!Array.isArray(payload.roles) || !payload.roles.includes(SUBMIT_ROLE))
         return { kind: 'powerless', reason: `it does not carry the app role ${SUBMIT_ROLE}` };
       return { kind: 'application', id: application.toLowerCase() };
@@ -59,13 +66,36 @@ export function createEntraTokens(settings: EntraSettings, keys: JWTVerifyGetKey
   };
 }
 
-function remoteKeys({ authority, tenantId }: EntraSettings): JWTVerifyGetKey {
-  return createRemoteJWKSet(new URL(`${authority}/${tenantId}/discovery/v2.0/keys`));
+/**
+ * Entra's signing keys, fetched when needed. While they cannot be had, those that were had last are used: a token is not
+ * less genuine because Entra is away. A key that is not among them may be a new one, so that stays trouble.
+ *
+ * @param cacheMaxAge milliseconds after which they are fetched again
+ */
+export function remoteKeys({ authority, tenantId }: EntraSettings, cacheMaxAge = 600_000): JWTVerifyGetKey {
+  const url = new URL(`${authority}/${tenantId.toLowerCase()}/discovery/v2.0/keys`);
+  const remote = createRemoteJWKSet(url, { cacheMaxAge });
+  let last: { readonly keys: ReturnType<typeof createLocalJWKSet>; readonly at: number } | undefined;
+  return async (header, token) => {
+    try {
+      const key = await remote(header, token);
+      last = { keys: createLocalJWKSet(remote.jwks()!), at: Date.now() };
+      return key;
+    } catch (trouble) {
+      if (!isKeysTrouble(trouble) || !last || Date.now() - last.at > KEPT_KEYS_MS) throw trouble;
+      return last.keys(header, token).catch(() => {
+        throw trouble;
+      });
+    }
+  };
 }
 
-/** Not the token's fault: the keys did not come, or not in time. Everything else jose throws is about the token. */
+/** Not the token's fault: the keys did not come, not in time, or are none. Everything else jose throws is about the token. */
 function isKeysTrouble(error: unknown): boolean {
   return (
-    !(error instanceof errors.JOSEError) || error instanceof errors.JWKSTimeout || error.code === 'ERR_JOSE_GENERIC'
+    !(error instanceof errors.JOSEError) ||
+    error instanceof errors.JWKSTimeout ||
+    error instanceof errors.JWKSInvalid ||
+    error.code === 'ERR_JOSE_GENERIC'
   );
 }

@@ -1,7 +1,7 @@
 /** Every setting the function app reads, in one place: app settings in Azure, local.settings.json on one machine. */
 import { z } from 'zod';
 import { senderRulesSchema } from '../mail/senderRules.ts';
-import { type Caller, callersSchema } from './callers.ts';
+import { type Caller, callerContradictions, callersSchema } from './callers.ts';
 
 const ADDRESS = z.string().regex(/^[^\s@<>",;]+@[^\s@<>",;]+$/, 'expected an address such as relay@contoso.com');
 const WHOLE = z.string().regex(/^\d+$/, 'expected a whole number').transform(Number);
@@ -142,6 +142,7 @@ function contradictions(settings: z.infer<typeof settingsSchema>): string[] {
     problems.push('ENTRA_AUTHORITY: expected https: who answers there decides who may send');
   if (!settings.ENTRA_TENANT_ID !== !settings.ENTRA_AUDIENCE)
     problems.push('ENTRA_TENANT_ID, ENTRA_AUDIENCE: expected both or neither');
+  problems.push(...callerContradictions(settings.CALLERS, settings.GRAPH_CREDENTIAL === 'managedIdentity'));
   const byToken = Object.entries(settings.CALLERS).find(([, caller]) => caller.applicationIds.length > 0);
   if (byToken && !settings.ENTRA_TENANT_ID)
     problems.push(`ENTRA_TENANT_ID: expected a tenant, because caller ${byToken[0]} has application ids`);
