@@ -48,6 +48,10 @@ const stateSchema = z.object({
   client: z.object({ address: z.string(), helo: z.string(), user: z.string(), tls: z.string() }),
   /** The mailbox that sends, chosen at intake by the sender rules. */
   mailbox: z.string(),
+  /** FALLBACK_MAILBOX has taken the mail over: it sends under its own address. */
+  fallback: z.boolean().optional(),
+  /** A person retries the mail: the sender rules of now choose the mailbox before it is tried. */
+  chooseMailbox: z.boolean().optional(),
   /** Message-ID as the mail carries it, or the one it will be given. */
   messageId: z.string(),
   /** Bytes of the stored message. */
@@ -70,8 +74,12 @@ const stateSchema = z.object({
   draftId: z.string().nullable(),
   /** When sending the draft was last begun, while what came of it is open. */
   draftSendAt: isoTime.optional(),
+  /** Drafts that were to be sent, each when last: they are not deleted for a day, whatever became of them. */
+  triedDrafts: z.array(z.object({ id: z.string(), at: isoTime })).optional(),
   reason: z.string().nullable(),
-  /** Times the wake-up ended in the poison queue: the process died, or a bug threw. */
+  /** Of what class the last attempt's outcome was, where it was worth another one; see graphOutcome.ts. */
+  reasonClass: z.enum(['throttled', 'operator', 'ambiguous', 'refused']).optional(),
+  /** Times since the last outcome of an attempt that the process died or a bug threw: expired claims, poisoned wake-ups. */
   crashes: z.int(),
   /** For `failed`: whether event and report have gone out. */
   reported: z.boolean(),

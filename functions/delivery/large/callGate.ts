@@ -9,6 +9,8 @@ import type { CallResult, MailboxWindows } from '../mailboxWindows.ts';
 const PATIENCE_MS = 5 * 60_000;
 /** A pause where Graph names none. */
 const DEFAULT_PAUSE_MS = 10_000;
+/** A mailbox that has had enough is left alone for a moment, whatever `Retry-After` says. */
+const LEAST_PAUSE_MS = 1000;
 
 /** What is known of a call that was made: whether Graph had enough of the mailbox, and for how long. */
 export interface CallEnd {
@@ -68,7 +70,7 @@ export function createCallGate(options: CallGateOptions): CallGate {
           leave(result);
         }
         if (end.status !== 429) return end;
-        const pauseMs = end.retryAfterMs ?? DEFAULT_PAUSE_MS;
+        const pauseMs = Math.max(end.retryAfterMs ?? DEFAULT_PAUSE_MS, LEAST_PAUSE_MS);
         if (pauseMs > patienceMs) return end;
         patienceMs -= pauseMs;
         windows.park(mailbox, pauseMs);

@@ -27,7 +27,13 @@ export async function keepClaim(options: ClaimOptions, found: StoredState): Prom
   const attempt = found.record.attempts + 1;
   const since = new Date().toISOString();
   const claimed = await store.replaceState(
-    { ...found.record, state: 'sending', attempts: attempt, claim: { owner, since, until: untilFromNow(), attempt } },
+    {
+      ...found.record,
+      state: 'sending',
+      attempts: attempt,
+      doubt: null,
+      claim: { owner, since, until: untilFromNow(), attempt },
+    },
     found.etag,
   );
   if (!claimed) return undefined;

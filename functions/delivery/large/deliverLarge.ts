@@ -62,13 +62,15 @@ async function work(options: LargeDeliveryOptions, found: StoredState): Promise<
   // Somebody was faster: the mail is theirs.
   if (!claim) return 0;
   try {
-    const { outcome, trace, uploadedBytes } = await attemptDraft({
+    const { outcome, trace, changes, uploadedBytes } = await attemptDraft({
       options,
       claim,
       open: () => store.openBody(record),
     });
     await claim.stop();
-    if (!claim.lost.aborted || outcome.kind === 'accepted') await settle(options, claim.current, outcome, trace);
+    const { record: claimed, etag } = claim.current;
+    if (!claim.lost.aborted || outcome.kind === 'accepted')
+      await settle(options, { record: { ...claimed, ...changes }, etag }, outcome, trace);
     return uploadedBytes;
   } finally {
     await claim.stop();

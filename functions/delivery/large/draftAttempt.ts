@@ -14,7 +14,7 @@ import { type DraftMessage, draftMessage } from './draftMessage.ts';
 import { type DraftBody, type PlannedAttachment, planDraft } from './draftPlan.ts';
 import { createDraftUpload, type DraftUpload, uploadParts, uploadWhole } from './draftUpload.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { type AttemptEnd, fateOf, sendDraft } from './sendDraft.ts';
+import { type AttemptEnd, fateOf, sendDraft, triedLately } from './sendDraft.ts';
 import { failedStep, type Step } from './step.ts';
 import { openMail, withoutHiddenRecipients } from './storedMail.ts';
 
@@ -56,26 +56,34 @@ export async function attemptDraft(attempt: Attempt): Promise<AttemptResult> {
     if (!signal.aborted) events.trouble('An attempt broke off.', { id: record.id, error: String(error) });
     end = broken(`The attempt broke off: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (deadline.aborted && end.outcome.kind !== 'accepted') end = broken('The upload took too long and was broken off.');
+  if (deadline.aborted && isBrokenOff(end)) end = broken('The upload took too long and was broken off.');
   const { bytes: uploadedBytes } = progress;
   const trace: EventAttributes = { via: 'draft', uploadedBytes, uploadMs: Math.round(performance.now() - began) };
-  return { outcome: end.outcome, trace: { ...trace, ...end.trace }, uploadedBytes };
+  return { ...end, trace: { ...trace, ...end.trace }, uploadedBytes };
+}
+
+/** Whether the deadline may be what ended it: a verdict of Graph's, or a draft to be looked at later, is more than that. */
+function isBrokenOff({ outcome }: AttemptEnd): boolean {
+  return outcome.kind === 'retry' && outcome.class === 'refused' && outcome.afterMs === undefined;
 }
 
 /** What is to be done about a draft that an earlier attempt meant to send; undefined when a new one is needed. */
 async function earlierDraft({ options, claim }: Attempt, calls: DraftCalls): Promise<AttemptEnd | undefined> {
   const { record } = claim.current;
-  const { draftId } = record;
+  const { draftId, draftSendAt } = record;
   if (draftId === null) return undefined;
   const fate = await fateOf(calls, record);
   if (fate.kind === 'end') return fate.end;
   if (fate.kind === 'sendAgain') return sendDraft(calls, claim, draftId);
-  // Somebody deleted it, or it was sent and deleted: nobody knows.
+  // Graph had refused to send it: whoever deleted it, it never went out.
+  if (draftSendAt === undefined) return undefined;
+  // Somebody deleted it, or it was sent and deleted: nobody knows. The record goes on naming it until the policy has
+  // spoken, or until a new draft takes its place: who comes after a process that dies here asks the same question again.
   const reason = 'DraftGone: the draft that was to be sent is not in the mailbox any more.';
-  const since = record.acceptedAt;
-  await claim.write({ draftId: null, draftSendAt: undefined, claim: { ...record.claim!, since } });
-  if (options.settings.AMBIGUOUS_SEND !== 'resend')
-    return { outcome: { kind: 'retry', class: 'ambiguous', reason }, trace: {} };
+  if (options.settings.AMBIGUOUS_SEND !== 'resend') {
+    const changes = { draftId: null, draftSendAt: undefined, claim: { ...record.claim!, since: record.acceptedAt } };
+    return { outcome: { kind: 'retry', class: 'ambiguous', reason }, trace: {}, changes };
+  }
   options.events.duplicateRisk(record, reason);
   return undefined;
 }
@@ -181,11 +189,13 @@ async function uploadAll({ open }: Attempt, planned: PlannedMail, upload: DraftU
   }
 }
 
-/** Drafts of this mail that an earlier attempt left half built. None of them was ever to be sent: those are in the state. */
+/** Drafts of this mail that an earlier attempt left half built. Those that were to be sent, the state knows. */
 async function removeLeftovers(calls: DraftCalls, record: MessageStateRecord): Promise<Step<void>> {
   const found = await calls.findMarked(draftMessageId(record), markOf(record));
   if (!found.ok) return found;
+  const tried = new Set(triedLately(record).map(({ id }) => id));
   for (const draftId of found.value) {
+    if (tried.has(draftId)) continue;
     const removed = await calls.remove(draftId);
     if (!removed.ok) return removed;
   }

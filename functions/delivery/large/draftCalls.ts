@@ -86,15 +86,16 @@ export function createDraftCalls(graph: GraphClient, mailbox: string, gate: Call
       step(
         pathOf(draftId),
         (request) => request.delete(),
-        ({ status }) => (status === 204 || status === 404 ? true : undefined),
+        (reply) => (reply.status === 204 || isGone(reply) ? true : undefined),
       ).then(withoutValue),
 
     async isDraft(draftId) {
       const found = await step(
         pathOf(draftId),
         (request) => request.query({ $select: 'isDraft' }).get(),
-        ({ status, json }): { isDraft: boolean } | { gone: true } | undefined => {
-          if (status === 404) return { gone: true };
+        (reply): { isDraft: boolean } | { gone: true } | undefined => {
+          if (isGone(reply)) return { gone: true };
+          const { status, json } = reply;
           const isDraft = (json as { isDraft?: unknown } | undefined)?.isDraft;
           return status === 200 && typeof isDraft === 'boolean' ? { isDraft } : undefined;
         },
@@ -151,6 +152,11 @@ export function createDraftCalls(graph: GraphClient, mailbox: string, gate: Call
       }
     },
   };
+}
+
+/** The message is not there. Any other 404 is about the mailbox, and says nothing of the message. */
+function isGone({ status, code }: GraphReply): boolean {
+  return status === 404 && code === 'ErrorItemNotFound';
 }
 
 function withoutValue(step: Step<unknown>): Step<void> {

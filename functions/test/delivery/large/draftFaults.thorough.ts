@@ -1,6 +1,7 @@
 // Whatever goes wrong on the way of a draft: the mail is sent once, with all it holds, and no half-built draft is left.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createMailboxWindows } from '../../../delivery/mailboxWindows.ts';
 import { type Fault, type LargeRelay, newLargeRelay } from './largeRelay.ts';
 import { scan, sha256, someBytes } from './mailSamples.ts';
 
@@ -183,6 +184,100 @@ for (const [policy, state, sent, risk] of [
     assert.equal((await relay.state(mail)).state, 'sent');
     assert.ok(relay.names().includes('mail.duplicateRisk'));
   });
+
+const LOOK = { method: 'GET', path: '/messages/.+' };
+
+for (const code of ['ErrorNonExistentMailBox', 'ErrorInvalidUser', 'MailboxNotEnabledForRESTAPI'])
+  test(`a mailbox that cannot be looked into (${code}) says nothing of the draft: the mail waits`, async (t) => {
+    const relay = await newLargeRelay(t, { FALLBACK_MAILBOX: 'fallback@contoso.com' });
+    const mail = await relay.accept(scan(1000), { asDraft: true });
+    await relay.setFaults([
+      { ...SEND, status: 504 },
+      { ...LOOK, status: 404, code, times: 2 },
+    ]);
+    await relay.deliver(mail);
+    await relay.makeDue(mail);
+    await relay.deliver(mail);
+    const { state, reason, mailbox } = await relay.state(mail);
+    assert.deepEqual([state, mailbox], ['accepted', 'scan@contoso.com']);
+    assert.match(reason!, new RegExp(`^${code}: `));
+    assert.deepEqual(await relay.drafts(), ['Scan']);
+    await relay.makeDue(mail);
+    // Another process: this one lets the mailbox rest.
+    await relay.deliver(mail, { windows: createMailboxWindows(1) });
+    await assertSentOnce(relay, 1000);
+  });
+
+test('a draft that was to be sent is not deleted, also when Graph shows it again after it was gone', async (t) => {
+  const relay = await newLargeRelay(t);
+  const mail = await relay.accept(scan(1000), { asDraft: true });
+  await relay.setFaults([
+    { ...SEND, status: 504 },
+    { ...LOOK, status: 404, code: 'ErrorItemNotFound', times: 2 },
+  ]);
+  await relay.deliver(mail);
+  await relay.makeDue(mail);
+  await relay.deliver(mail);
+  assert.equal((await relay.state(mail)).state, 'sent');
+  assert.ok(relay.names().includes('mail.duplicateRisk'));
+  assert.equal((await relay.messages()).length, 1);
+  assert.deepEqual(await relay.drafts(), ['Scan']);
+});
+
+test('a draft that Graph refused to send, and somebody deleted, is made anew without any doubt', async (t) => {
+  const relay = await newLargeRelay(t, { AMBIGUOUS_SEND: 'hold' });
+  const mail = await relay.accept(scan(1000), { asDraft: true });
+  await relay.setFaults([{ ...SEND, status: 409, code: 'Conflict' }]);
+  await relay.deliver(mail);
+  assert.equal((await relay.state(mail)).state, 'accepted');
+  await relay.deleteDrafts();
+  await relay.makeDue(mail);
+  await relay.deliver(mail);
+  assert.equal((await relay.state(mail)).state, 'sent');
+  await assertSentOnce(relay, 1000);
+});
+
+test('a doubt that was cleared up does not come back with the next failure', async (t) => {
+  const relay = await newLargeRelay(t, { AMBIGUOUS_SEND: 'check' });
+  const mail = await relay.accept(scan(1000), { asDraft: true });
+  await relay.setFaults([{ ...SEND, status: 504 }]);
+  await relay.deliver(mail);
+  await relay.deleteDrafts();
+  await relay.setFaults([{ ...SEND, status: 409, code: 'Conflict' }]);
+  for (let more = 0; more < 3; more++) {
+    await relay.makeDue(mail);
+    await relay.deliver(mail);
+  }
+  const { state, doubt, reason } = await relay.state(mail);
+  assert.deepEqual([state, doubt], ['accepted', null]);
+  assert.match(reason!, /^Conflict: /);
+});
+
+test('a verdict of Graph counts, also when it comes after the time that an attempt may take', async (t) => {
+  const relay = await newLargeRelay(t);
+  const mail = await relay.accept(scan(1000), { asDraft: true, from: '' });
+  await relay.setFaults([
+    { ...SEND, status: 504 },
+    { ...SEND, status: 413, code: 'ErrorMessageSizeExceeded', hangMs: 3000 },
+  ]);
+  await relay.deliver(mail);
+  await relay.makeDue(mail);
+  await relay.deliver(mail, { attemptLimitMs: 2500 });
+  const { state, reason } = await relay.state(mail);
+  assert.equal(state, 'failed');
+  assert.match(reason!, /^ErrorMessageSizeExceeded: /);
+});
+
+test('a 429 that asks for no pause gets one', async (t) => {
+  const relay = await newLargeRelay(t);
+  const mail = await relay.accept(scan(1000), { asDraft: true });
+  await relay.setFaults([{ ...CREATE, status: 429, code: 'ApplicationThrottled', retryAfter: 0 }]);
+  const began = performance.now();
+  await relay.deliver(mail);
+  assert.ok(performance.now() - began >= 1000);
+  assert.equal(relay.seen.find(({ name }) => name === 'mailbox.throttled')?.attributes.pauseMs, 1000);
+  await assertSentOnce(relay, 1000);
+});
 
 test('what Graph refuses for good fails at once, and says why', async (t) => {
   const relay = await newLargeRelay(t);
