@@ -23,6 +23,7 @@ import { createRepeats } from './smtp/repeats.ts';
 import { createSmtpListener, type SharedParts, type SmtpListener } from './smtp/smtpListener.ts';
 import { certificateEnd } from './smtp/tlsMaterial.ts';
 import { type DiskSpool, openDiskSpool } from './spool/diskSpool.ts';
+import { keepFailedForDays } from './spool/failedRetention.ts';
 import { createSteadyClock } from './steadyClock.ts';
 import { edgeVersion } from './version.ts';
 
@@ -71,7 +72,8 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
   const compress = relay.compress === 'auto' && relay.url.startsWith('https:');
   const client = createRelayClient({ http, now, authorization, compress });
   const postmaster = config.postmaster ?? '';
-  const reportFailure = createFailureReports({ spool, edge: name, postmaster, report, now });
+  const reports = createFailureReports({ spool, edge: name, postmaster, report, now, wall: Date.now });
+  const { reportFailure } = reports;
   const { parallel } = relay;
   const forwarder = createForwarder({ spool, client, parallel, report, now, wall: Date.now, reportFailure });
 
@@ -88,6 +90,7 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
     rates: createRateLimit(),
     bans: createAuthBans(config.limits.authFailures),
   };
+  const stopRetention = keepFailedForDays({ spool, report, wall: Date.now });
   const listeners: SmtpListener[] = [];
   const listening: (Omit<HeartbeatListener, 'certificateExpires'> & { certificate?: CertificateConfig })[] = [];
   let operations: OperationsServer | undefined;
@@ -101,8 +104,10 @@ export async function startEdge(config: EdgeConfig, relayKey: string, log: Repor
 
   async function letGo(receiveGraceMs: number): Promise<void> {
     stopHeartbeat();
+    stopRetention();
     await Promise.all(listeners.map((listener) => listener.close(receiveGraceMs)));
     await forwarder.stop(FORWARD_GRACE_MS);
+    await reports.close();
     http.close();
     clearInterval(inventoryTimer);
     await saveInventory();

@@ -7,6 +7,8 @@ export interface FailureReport {
   /** `Message-ID` of the report. */
   readonly messageId: string;
   readonly to: string;
+  /** Whether the failed message had no sender: it is the postmaster who is told then. */
+  readonly senderless: boolean;
   /** Sender of the report; the function app's default sender when empty. */
   readonly from: string;
   readonly recipients: readonly string[];
@@ -30,7 +32,7 @@ export function composeFailureReport(report: FailureReport): Buffer {
   const lines = [
     ...(report.from ? [`From: Mail relay ${report.edge} <${report.from}>`] : []),
     `To: <${report.to}>`,
-    'Subject: Your message could not be sent',
+    `Subject: ${report.senderless ? 'A message without a sender' : 'Your message'} could not be sent`,
     `Date: ${report.date.toUTCString().replace('GMT', '+0000')}`,
     `Message-ID: ${report.messageId}`,
     'MIME-Version: 1.0',
@@ -40,7 +42,7 @@ export function composeFailureReport(report: FailureReport): Buffer {
     `--${boundary}`,
     'Content-Type: text/plain; charset=us-ascii',
     '',
-    `Your message of ${report.receivedAt} could not be sent.`,
+    `${report.senderless ? 'A message without a sender,' : 'Your message'} of ${report.receivedAt} could not be sent.`,
     '',
     `To: ${report.recipients.slice(0, 20).join(', ')}${report.recipients.length > 20 ? ', ...' : ''}`,
     '',
@@ -52,9 +54,7 @@ export function composeFailureReport(report: FailureReport): Buffer {
     '',
     `The message is kept at the mail relay "${report.edge}" under the number`,
     `${report.id}. Its administrator can send it again from there.`,
-    ...(report.unreported > 0
-      ? ['', `${report.unreported} more messages of yours failed since the last such report.`]
-      : []),
+    ...(report.unreported > 0 ? ['', `${report.unreported} more such messages failed since the last report.`] : []),
     '',
     `--${boundary}`,
     'Content-Type: message/delivery-status',
@@ -75,6 +75,41 @@ export function composeFailureReport(report: FailureReport): Buffer {
     ...report.header.slice(0, MAX_HEADER_CHARACTERS).split('\r\n'),
     '',
     `--${boundary}--`,
+    '',
+  ];
+  return Buffer.from(lines.map(plain).join('\r\n'), 'latin1');
+}
+
+/** Failures that got no report of their own, told to the postmaster all at once. */
+export interface FailureDigest {
+  readonly edge: string;
+  readonly messageId: string;
+  /** The postmaster, who is its sender as well. */
+  readonly to: string;
+  /** How many messages of each sender; the empty one for mail without a sender. */
+  readonly unreported: readonly (readonly [sender: string, count: number])[];
+  readonly date: Date;
+}
+
+/** The digest, 7-bit, CRLF line ends. */
+export function composeFailureDigest({ edge, messageId, to, unreported, date }: FailureDigest): Buffer {
+  const lines = [
+    `From: Mail relay ${edge} <${to}>`,
+    `To: <${to}>`,
+    'Subject: More messages could not be sent',
+    `Date: ${date.toUTCString().replace('GMT', '+0000')}`,
+    `Message-ID: ${messageId}`,
+    'MIME-Version: 1.0',
+    'Auto-Submitted: auto-generated',
+    'Content-Type: text/plain; charset=us-ascii',
+    '',
+    `These messages failed at the mail relay "${edge}" without a report of their own,`,
+    'because their sender had got one within the hour:',
+    '',
+    ...unreported.slice(0, 200).map(([sender, count]) => `    ${count}  ${sender || '(no sender)'}`),
+    ...(unreported.length > 200 ? [`    and those of ${unreported.length - 200} more senders`] : []),
+    '',
+    'edge-listener queue list --failed shows them.',
     '',
   ];
   return Buffer.from(lines.map(plain).join('\r\n'), 'latin1');

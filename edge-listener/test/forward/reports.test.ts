@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { reportIdOf } from '../../src/forward/failureReports.ts';
 import { type FakeRelay, startFakeRelay } from '../support/fakeRelay.ts';
@@ -32,7 +34,9 @@ describe('reports', { concurrency: 4 }, () => {
       const { envelope, body, id } = relay.taken[0]!;
       assert.equal(envelope.from, '');
       assert.deepEqual(envelope.to, ['scanner@example.com', 'post@contoso.com']);
-      assert.equal(id, reportIdOf(String(edge.seen('edge.failed')[0]!.fields.id)));
+      const failed = String(edge.seen('edge.failed')[0]!.fields.id);
+      const { failedAt } = JSON.parse(readFileSync(join(edge.spool, 'failed', `${failed}.json`), 'utf8'));
+      assert.equal(id, reportIdOf(failed, failedAt));
       const text = body.toString();
       assert.match(text, /^From: Mail relay test-edge <post@contoso\.com>\r\nTo: <scanner@example\.com>\r\n/);
       assert.match(text, /Content-Type: multipart\/report; report-type=delivery-status;/);
@@ -53,6 +57,36 @@ describe('reports', { concurrency: 4 }, () => {
     await until('all failed', () => edge.seen('edge.failed').length === 4);
     assert.equal(edge.seen('edge.reported').length, 0);
   });
+
+  withEdge(
+    'the postmaster is told of mail without a sender, and at the end of what got no report of its own',
+    { postmaster: 'post@contoso.com' },
+    async (edge, relay) => {
+      relay.faults = [
+        { status: 413, problem: 'message-too-large', sender: '', times: 2 },
+        { status: 413, problem: 'message-too-large', sender: 'a@contoso.com', times: 3 },
+      ];
+      for (let i = 0; i < 2; i++) {
+        await sendMail(edge.port, { from: '', data: `Subject: ${i}\r\n\r\nx\r\n` });
+        await until('it failed', () => edge.seen('edge.failed').length === i + 1);
+      }
+      await until('the report arrives', () => relay.taken.length === 1);
+      assert.deepEqual(relay.taken[0]!.envelope.to, ['post@contoso.com']);
+      assert.match(relay.taken[0]!.body.toString(), /^Subject: A message without a sender could not be sent\r$/m);
+      for (let i = 0; i < 3; i++)
+        await sendMail(edge.port, { from: 'a@contoso.com', data: `Subject: ${i}\r\n\r\nx\r\n` });
+      await until('all failed', () => edge.seen('edge.failed').length === 5);
+      await until('the second report arrives', () => relay.taken.length === 2);
+      await edge.stop();
+      const next = await runEdge(relay.url, edge.spool);
+      await until('the digest arrives', () => relay.taken.length === 3);
+      await next.stop();
+      const { envelope, body } = relay.taken[2]!;
+      assert.deepEqual([envelope.from, envelope.to], ['', ['post@contoso.com']]);
+      assert.match(body.toString(), /^Auto-Submitted: auto-generated\r$/m);
+      assert.match(body.toString(), /^ {4}1 {2}\(no sender\)\r\n {4}2 {2}a@contoso\.com\r$/m);
+    },
+  );
 
   withEdge('a sender gets one report an hour, and a refused report is the end of it', {}, async (edge, relay) => {
     relay.faults = [{ status: 422, problem: 'unprocessable-message', times: 1000 }];
