@@ -2,7 +2,9 @@
  * A wake-up comes in; the state record says what is to be done: nothing, wait, or claim the mail, hand it to Graph and
  * write down what came of it. However often and in whatever order wake-ups come, a mail is claimed by one of them.
  */
+import { addressKey } from '../mail/addressKey.ts';
 import {
+  DELIVERIES,
   DELIVERIES_LARGE,
   DELIVERIES_WAITING,
   type DeliveryQueueName,
@@ -10,17 +12,19 @@ import {
 } from '../storage/deliveryQueue.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageKey, MessageStore, StoredState } from '../storage/messageStore.ts';
-import type { WakeUp } from '../storage/wakeUp.ts';
+import { type WakeUp, wakeUpOf } from '../storage/wakeUp.ts';
 import type { RelayEvents } from '../wiring/relayEvents.ts';
 import type { Settings } from '../wiring/settings.ts';
+import { chooseMailbox } from './chooseMailbox.ts';
 import { composeMime } from './composeMime.ts';
+import { countCrash } from './crashes.ts';
 import type { GraphClient } from './graphClient.ts';
 import type { GraphOutcome } from './graphOutcome.ts';
 import { goesAsDraft, handOverAsDraft } from './large/goesAsDraft.ts';
 import type { CallResult, MailboxWindows, Permit, Place } from './mailboxWindows.ts';
 import { resolveDoubt } from './resolveDoubt.ts';
 import { sendMail } from './sendMail.ts';
-import { settle } from './settle.ts';
+import { settle, settleUntold } from './settle.ts';
 
 export interface DeliveryOptions {
   readonly settings: Settings;
@@ -100,40 +104,63 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp, place: Place): 
   const { record } = found;
   if (record.state === 'sent' || record.state === 'held' || record.state === 'failed') return;
 
-  const now = Date.now();
-  const waitMs = Date.parse((record.state === 'sending' ? record.claim?.until : record.due) ?? '') - now;
+  const waitMs = Date.parse((record.state === 'sending' ? record.claim?.until : record.due) ?? '') - Date.now();
+  if (addressKey(wakeUp.mailbox) !== addressKey(record.mailbox)) {
+    // The mail has moved since, and this place is at the door of the mailbox before.
+    const right = wakeUpOf(record);
+    await (waitMs > EARLY_MS
+      ? comeBack(queues, DELIVERIES_WAITING, right, waitMs)
+      : comeBack(queues, DELIVERIES, right, 0));
+    return;
+  }
   if (waitMs > EARLY_MS) {
     await comeBack(queues, DELIVERIES_WAITING, wakeUp, waitMs);
     return;
   }
+  if (record.chooseMailbox) return chooseMailbox(options, found);
   if (goesAsDraft(record, settings)) {
     await comeBack(queues, DELIVERIES_LARGE, wakeUp, 0);
     return;
   }
-  if (record.state === 'sending') {
-    // The claim's owner died, or lost its way, between our claim and its answer: the mail may have been sent.
-    const reason = 'ClaimExpired: the process that was sending the mail ended before it wrote down what came of it.';
-    if (settings.AMBIGUOUS_SEND !== 'resend') {
-      await settle(options, found, { kind: 'retry', class: 'ambiguous', reason }, {});
-      return;
-    }
-    events.duplicateRisk(record, reason);
-  }
+  const wanted = await takeOver(options, found);
+  if (wanted) await deliver(options, wakeUp, wanted, place);
+}
 
-  const body = await store.openBody(key);
-  if (!body) return bodyMissing(options, key);
+/** A mail that is to be sent, and why it may have been sent before. */
+interface WantedMail extends StoredState {
+  readonly risk?: string | undefined;
+}
+
+/** The mail as it may be claimed; undefined where an expired claim decides otherwise. */
+async function takeOver(options: DeliveryOptions, found: StoredState): Promise<WantedMail | undefined> {
+  if (found.record.state !== 'sending') return found;
+  // The claim's owner died, or lost its way, between our claim and its answer: the mail may have been sent.
+  const risk = 'ClaimExpired: the process that was sending the mail ended before it wrote down what came of it.';
+  const counted = await countCrash(options, found);
+  if (counted && options.settings.AMBIGUOUS_SEND !== 'resend') {
+    await settleUntold(options, counted, risk);
+    return undefined;
+  }
+  return counted && { ...counted, risk };
+}
+
+async function deliver(options: DeliveryOptions, wakeUp: WakeUp, wanted: WantedMail, place: Place): Promise<void> {
+  const { store, queues, settings } = options;
+  const { record } = wanted;
+  const body = await store.openBody(record);
+  if (!body) return bodyMissing(options, record);
   const composition = await composeMime(record, body, settings);
   if (composition.kind === 'large' && settings.LARGE_MAIL === 'on') {
-    await handOverAsDraft(options, found);
+    await handOverAsDraft(options, wanted);
     return;
   }
   if (composition.kind !== 'mime') {
-    await settle(options, found, impossible(composition), {});
+    await settle(options, wanted, impossible(composition), {});
     return;
   }
   const permit = place.take();
   if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
-  const call = await callGraph(options, found, composition.mime, permit);
+  const call = await callGraph(options, wanted, composition.mime, permit);
   if (!call) return;
   const { claimed, outcome, trace } = call;
   if (outcome.kind === 'reject' && outcome.tooLarge && settings.LARGE_MAIL === 'on')
@@ -142,17 +169,16 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp, place: Place): 
 }
 
 /** Claims the mail and hands it to Graph under a permit; undefined when there was nothing to hand over after all. */
-async function callGraph(options: DeliveryOptions, found: StoredState, mime: Buffer, permit: Permit) {
-  const { record } = found;
+async function callGraph(options: DeliveryOptions, wanted: WantedMail, mime: Buffer, permit: Permit) {
+  const { record } = wanted;
   let result: CallResult = 'unknown';
   try {
-    if (record.doubt) {
-      if ((await resolveDoubt(options, found, mime)) === 'settled') return undefined;
-      options.events.duplicateRisk(record, record.reason ?? 'The last attempt ended unknown.');
-    }
-    const claimed = await claim(options, found);
+    if ((await resolveDoubt(options, wanted, mime)) === 'settled') return undefined;
+    const claimed = await claim(options, wanted);
     // Somebody was faster: the mail is theirs.
     if (!claimed) return undefined;
+    const risk = record.doubt ? (record.reason ?? 'The last attempt ended unknown.') : wanted.risk;
+    if (risk !== undefined) options.events.duplicateRisk(record, risk);
     const { outcome, trace } = await sendMail(options.graph, record.mailbox, mime);
     if (outcome.kind === 'accepted') result = 'clean';
     else if (outcome.kind === 'retry' && outcome.class === 'throttled') result = 'throttled';

@@ -5,14 +5,12 @@ import type { MessageStateRecord } from '../storage/messageState.ts';
 import type { Settings } from '../wiring/settings.ts';
 import type { MailFacts } from './rewriteHeader.ts';
 
-export type DeliverySettings = Pick<
-  Settings,
-  'SENDER_RULES' | 'DEFAULT_SENDER' | 'FALLBACK_MAILBOX' | 'REDIRECT_ALL_TO'
->;
+export type DeliverySettings = Pick<Settings, 'SENDER_RULES' | 'DEFAULT_SENDER' | 'REDIRECT_ALL_TO'>;
 
 /**
  * Who sends the mail and who gets it, by record, header and settings; undefined when nothing names a sender any more,
- * because the settings changed since the mail was accepted.
+ * because the settings changed since the mail was accepted. A rule that came since and names another mailbox than the
+ * one that was chosen is not for this mail: it would have this mailbox send under that one's address.
  */
 export function mailFactsOf(
   record: MessageStateRecord,
@@ -20,14 +18,14 @@ export function mailFactsOf(
   settings: DeliverySettings,
 ): MailFacts | undefined {
   const sender = chooseSender(block, record.from, {
-    rules: settings.SENDER_RULES,
+    rules: settings.SENDER_RULES.filter(({ mailbox }) => addressKey(mailbox) === addressKey(record.mailbox)),
     defaultSender: settings.DEFAULT_SENDER,
   });
   if (!sender) return undefined;
   const redirect = settings.REDIRECT_ALL_TO;
   return {
     recipients: redirect ? [redirect] : record.to,
-    sender: sentAs(record.mailbox, sender, settings.FALLBACK_MAILBOX),
+    sender: sentAs(record, sender),
     messageId: record.messageId,
     receivedAt: new Date(record.receivedAt),
     ...(redirect && { originalRecipients: record.to }),
@@ -35,7 +33,6 @@ export function mailFactsOf(
 }
 
 /** The choice with the mailbox that sends in the end; the fallback mailbox sends under its own address. */
-function sentAs(mailbox: string, sender: SenderChoice, fallback: string | undefined): SenderChoice {
-  const byFallback = fallback !== undefined && addressKey(mailbox) === addressKey(fallback);
-  return { ...sender, mailbox, from: byFallback ? mailbox : sender.from };
+function sentAs({ mailbox, fallback }: MessageStateRecord, sender: SenderChoice): SenderChoice {
+  return { ...sender, mailbox, from: fallback ? mailbox : sender.from };
 }

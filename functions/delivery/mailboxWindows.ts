@@ -43,6 +43,11 @@ export interface MailboxWindows {
   take(mailbox: string): Permit | NotNow;
   /** No places for this mailbox for a while. */
   park(mailbox: string, ms: number): void;
+  /**
+   * How many times in a row the mailbox has asked for an administrator, this time included. Calls that were under way
+   * together, so that their answers come while it rests, are one time; a clean call ends the row.
+   */
+  troubled(mailbox: string): number;
 }
 
 interface Window {
@@ -53,6 +58,8 @@ interface Window {
   /** Places that are given out. */
   inside: number;
   clean: number;
+  /** Times in a row that an administrator was asked for. */
+  troubles: number;
   parkedUntil: number;
   /** When the last place in line that was given out is due. */
   next: number;
@@ -78,6 +85,7 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
         busy: 0,
         inside: 0,
         clean: 0,
+        troubles: 0,
         parkedUntil: 0,
         next: 0,
         callMs: 500,
@@ -117,6 +125,7 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
     return {
       release(result) {
         window.busy--;
+        if (result === 'clean') window.troubles = 0;
         window.callMs += SMOOTHING * (now() - began - window.callMs);
         if (result === 'throttled') {
           window.size = Math.max(1, Math.floor(window.size / 2));
@@ -152,6 +161,11 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
     park(mailbox, ms) {
       const window = windowOf(mailbox);
       window.parkedUntil = Math.max(window.parkedUntil, now() + ms);
+    },
+    troubled(mailbox) {
+      const window = windowOf(mailbox);
+      if (window.troubles === 0 || now() >= window.parkedUntil) window.troubles++;
+      return window.troubles;
     },
   };
 }

@@ -8,6 +8,7 @@ import { wakeUpOf } from '../storage/wakeUp.ts';
 import type { EventAttributes } from '../wiring/relayEvents.ts';
 import type { DeliveryOptions } from './deliverMessage.ts';
 import type { GraphOutcome } from './graphOutcome.ts';
+import type { MailboxWindows } from './mailboxWindows.ts';
 import { reportFailure } from './report/reportFailure.ts';
 import { FIRST_LOOK_MS } from './resolveDoubt.ts';
 
@@ -16,10 +17,11 @@ const MINUTE = 60_000;
 const GIVE_UP_MS = 3 * 24 * 60 * MINUTE;
 const GIVE_UP_ATTEMPTS = 20;
 /** A mailbox that an administrator has to see to rests this long: briefly at first, it may be a hiccup. */
-const OPERATOR_MS = { first: MINUTE / 2, later: 15 * MINUTE, firstAttempts: 3 };
+const OPERATOR_MS = { first: MINUTE / 2, later: 15 * MINUTE, firstTimes: 3 };
 /** A mailbox that Graph throttles without saying for how long rests at most this long. */
 const THROTTLED_MS = MINUTE / 2;
-/** Longest `Retry-After` that is believed. */
+/** Shortest and longest `Retry-After` that is believed. */
+const MIN_RETRY_AFTER_MS = 1000;
 const MAX_RETRY_AFTER_MS = 24 * 60 * MINUTE;
 
 type Retry = Extract<GraphOutcome, { kind: 'retry' }>;
@@ -35,14 +37,21 @@ export async function settle(
   outcome: GraphOutcome,
   trace: Trace,
 ): Promise<void> {
+  // Somebody lives to tell it: whatever crashes there were are over.
+  const alive: StoredState = { ...current, record: { ...current.record, crashes: 0 } };
   switch (outcome.kind) {
     case 'accepted':
-      return settleSent(options, current, trace);
+      return settleSent(options, alive, trace);
     case 'reject':
-      return settleReject(options, current, outcome, trace);
+      return settleReject(options, alive, outcome, trace);
     case 'retry':
-      return settleRetry(options, current, outcome, trace);
+      return settleRetry(options, alive, outcome, trace);
   }
+}
+
+/** Settles an attempt that nobody lives to tell of, as the AMBIGUOUS_SEND policy says. */
+export function settleUntold(options: DeliveryOptions, current: StoredState, reason: string): Promise<void> {
+  return settleRetry(options, current, { kind: 'retry', class: 'ambiguous', reason }, {});
 }
 
 /** `sent` absorbs: whoever holds Graph's 202 writes it, whatever the record says by now. */
@@ -78,8 +87,8 @@ async function settleReject(
   const fallback = options.settings.FALLBACK_MAILBOX;
   const { record } = current;
   if (!outcome.mailboxAtFault || !fallback || addressKey(fallback) === addressKey(record.mailbox))
-    return settleFailed(options, current, reason, trace);
-  const moved: MessageStateRecord = { ...record, mailbox: fallback, reason };
+    return settleFailed(options, { ...current, record: { ...record, reasonClass: undefined } }, reason, trace);
+  const moved: MessageStateRecord = { ...record, mailbox: fallback, fallback: true, reason };
   await waitUntil(options, current, moved, 0, trace);
 }
 
@@ -118,23 +127,29 @@ async function settleRetry(options: DeliveryOptions, current: StoredState, outco
   const { record } = current;
   const hold = outcome.class === 'ambiguous' && settings.AMBIGUOUS_SEND === 'hold';
   if (hold) {
-    const held: MessageStateRecord = { ...record, state: 'held', due: null, claim: null, reason: outcome.reason };
+    const { reason, class: reasonClass } = outcome;
+    const held: MessageStateRecord = { ...record, state: 'held', due: null, claim: null, reason, reasonClass };
     if (await store.replaceState(held, current.etag)) events.held(held, { ...trace });
     return;
   }
-  const delayMs = delayOf(record, outcome);
+  const delayMs = delayOf(record, outcome, windows);
   const lastOf = record.attempts >= GIVE_UP_ATTEMPTS && Date.now() - Date.parse(record.acceptedAt) > GIVE_UP_MS;
   if (lastOf)
-    return settleFailed(options, current, `GaveUp: ${record.attempts} attempts, the last: ${outcome.reason}`, trace);
+    return settleFailed(
+      options,
+      { ...current, record: { ...record, reasonClass: outcome.class } },
+      `GaveUp: ${record.attempts} attempts, the last: ${outcome.reason}`,
+      trace,
+    );
 
   if (outcome.class === 'throttled' || outcome.class === 'operator') {
     // How often this mail was tried says nothing about the mailbox: without a Retry-After a 429 rests it briefly.
     const parkMs =
-      outcome.class === 'throttled' && outcome.afterMs === undefined ? Math.min(delayMs, THROTTLED_MS) : delayMs;
+      outcome.class === 'throttled' && !isBelieved(outcome.afterMs) ? Math.min(delayMs, THROTTLED_MS) : delayMs;
     windows.park(record.mailbox, parkMs);
     events.mailboxThrottled(record.mailbox, parkMs, { ...trace, reason: outcome.reason });
   }
-  const waiting = { ...record, reason: outcome.reason };
+  const waiting = { ...record, reason: outcome.reason, reasonClass: outcome.class };
   const now = new Date().toISOString();
   if (outcome.class === 'ambiguous' && settings.AMBIGUOUS_SEND === 'check') {
     const { since = record.acceptedAt, until = now } = record.claim ?? {};
@@ -146,8 +161,16 @@ async function settleRetry(options: DeliveryOptions, current: StoredState, outco
   if (written && outcome.class === 'ambiguous') events.duplicateRisk(waiting, outcome.reason);
 }
 
-function delayOf({ attempts }: MessageStateRecord, outcome: Retry): number {
-  if (outcome.afterMs !== undefined) return Math.min(outcome.afterMs, MAX_RETRY_AFTER_MS);
+/**
+ * How long the mail waits. A `Retry-After` of nothing, or of a time that is past, counts as none: else the mail would
+ * come back at once, for ever.
+ */
+function delayOf({ attempts, mailbox }: MessageStateRecord, outcome: Retry, windows: MailboxWindows): number {
+  if (isBelieved(outcome.afterMs)) return Math.min(outcome.afterMs, MAX_RETRY_AFTER_MS);
   if (outcome.class !== 'operator') return retryDelayMs(attempts);
-  return attempts <= OPERATOR_MS.firstAttempts ? OPERATOR_MS.first : OPERATOR_MS.later;
+  return windows.troubled(mailbox) <= OPERATOR_MS.firstTimes ? OPERATOR_MS.first : OPERATOR_MS.later;
+}
+
+function isBelieved(afterMs: number | undefined): afterMs is number {
+  return afterMs !== undefined && afterMs >= MIN_RETRY_AFTER_MS;
 }

@@ -5,7 +5,8 @@
  */
 import { DELIVERIES_WAITING } from '../storage/deliveryQueue.ts';
 import { type WakeUp, wakeUpOf } from '../storage/wakeUp.ts';
-import { type ReportOptions, reportFailure } from './report/reportFailure.ts';
+import { crashReason, failCrashed } from './crashes.ts';
+import type { ReportOptions } from './report/reportFailure.ts';
 
 const CRASHES = 3;
 const AGAIN_MS = 10 * 60_000;
@@ -23,7 +24,7 @@ export async function settlePoison(options: ReportOptions, wakeUp: WakeUp): Prom
     return;
   }
   const crashes = record.crashes + 1;
-  const reason = `DeliveryCrashed: delivering the mail ended the process or threw, ${crashes} times over. Look for relay.trouble events of this id.`;
+  const reason = crashReason(crashes);
   events.trouble('A wake-up went to the poison queue.', { id: record.id, caller: record.caller, crashes });
   if (crashes < CRASHES) {
     // Counted by the record alone: when somebody changed it meanwhile, the mail is moving and this crash is past.
@@ -31,9 +32,5 @@ export async function settlePoison(options: ReportOptions, wakeUp: WakeUp): Prom
       await queues.wakeUp(DELIVERIES_WAITING, wakeUpOf(record), AGAIN_MS);
     return;
   }
-  const failed = await store.replaceState(
-    { ...record, state: 'failed', crashes, due: null, claim: null, reason, reported: false },
-    current.etag,
-  );
-  if (failed) await reportFailure(options, failed);
+  await failCrashed(options, current, crashes);
 }

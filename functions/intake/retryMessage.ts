@@ -34,7 +34,12 @@ export async function retryMessage(
     attempts: 0,
     crashes: 0,
     due,
+    // The person knows what became of the attempts before, and what has changed since: nothing of them counts any more.
+    claim: null,
+    doubt: null,
+    chooseMailbox: true,
     reason: null,
+    reasonClass: undefined,
     reported: false,
     digestDue: false,
   };

@@ -7,23 +7,18 @@ import { createHash } from 'node:crypto';
 import { addressProblem } from '../../contract/mailAddress.ts';
 import { addressKey } from '../../mail/addressKey.ts';
 import { matchesAny } from '../../mail/addressPattern.ts';
-import {
-  fieldsNamed,
-  fieldValue,
-  type HeaderBlock,
-  MAX_HEADER_BYTES,
-  readHeaderBlock,
-} from '../../mail/headerBlock.ts';
+import { fieldsNamed, fieldValue, type HeaderBlock } from '../../mail/headerBlock.ts';
 import { findSenderRule } from '../../mail/senderRules.ts';
 import { DELIVERIES } from '../../storage/deliveryQueue.ts';
 import { acceptedState, envelopeSha256, type MessageStateRecord } from '../../storage/messageState.ts';
-import type { MessageStore, StoredState } from '../../storage/messageStore.ts';
+import type { StoredState } from '../../storage/messageStore.ts';
 import { wakeUpOf } from '../../storage/wakeUp.ts';
 import { REPORTS_CALLER } from '../../wiring/callers.ts';
 import type { EventAttributes } from '../../wiring/relayEvents.ts';
 import { usableTraceparent } from '../../wiring/telemetry/mailTrace.ts';
 import type { DeliveryOptions } from '../deliverMessage.ts';
 import { isOperatorCode } from '../graphOutcome.ts';
+import { readStoredHeader } from '../storedHeader.ts';
 import { composeDigest, composeReport } from './composeReport.ts';
 import { codeOfReason } from './reasonInWords.ts';
 
@@ -81,7 +76,7 @@ async function addresseeOf(
 ): Promise<string | undefined> {
   const { from, caller, reason } = record;
   if (from === '' || caller === REPORTS_CALLER || isOperatorCode(lastCodeOf(reason ?? ''))) return undefined;
-  const header = await headerOf(store, record);
+  const header = await readStoredHeader(store, record);
   if (header && isAutomatic(header)) return undefined;
   const rules = settings.callers.find(({ name }) => name === caller);
   const mayMail = rules !== undefined && matchesAny(rules.recipients, from) && addressProblem(from) === undefined;
@@ -90,19 +85,6 @@ async function addresseeOf(
 
 function lastCodeOf(reason: string): string {
   return codeOfReason(reason.replace(/^GaveUp: \d+ attempts, the last: /, ''));
-}
-
-async function headerOf(store: MessageStore, record: MessageStateRecord): Promise<HeaderBlock | undefined> {
-  const body = await store.openBody(record);
-  if (!body) return undefined;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    if (size > MAX_HEADER_BYTES) break;
-  }
-  return readHeaderBlock(Buffer.concat(chunks), size >= record.size);
 }
 
 /** Mail that no person sent (RFC 3834 section 2): a report about it could start a loop. */

@@ -24,3 +24,26 @@ test('a mailbox that may not send, or does not exist, is replaced by the fallbac
   assert.match((await relay.state(other)).reason!, /^ErrorSendAsDenied: /);
   assert.equal((await relay.state(other)).state, 'failed');
 });
+
+test('a rule that sends through the fallback mailbox and keeps From keeps it', async (t) => {
+  const rules = [{ from: 'scan@contoso.com', mailbox: 'relay@contoso.com', keepFrom: true }];
+  const env = { FALLBACK_MAILBOX: 'relay@contoso.com', SENDER_RULES: JSON.stringify(rules) };
+  const relay = await newRelay([{ status: 202 }], env);
+  t.after(relay.graphServer.close);
+  await deliverMessage(relay.options, wakeUpOf(await relay.accept({ mailbox: 'Relay@contoso.com' })));
+  const mime = Buffer.from(relay.graphServer.calls[0]!.body, 'base64').toString();
+  assert.match(mime, /^From: scan@contoso\.com\r\n/m);
+  assert.doesNotMatch(mime, /^Reply-To/m);
+});
+
+test('a wake-up that names the mailbox before becomes one that names the mailbox of now', async (t) => {
+  const relay = await newRelay([]);
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept({ mailbox: 'relay@contoso.com' });
+  await deliverMessage(relay.options, { ...wakeUpOf(mail), mailbox: 'scan@contoso.com' });
+  assert.equal(relay.graphServer.calls.length, 0);
+  assert.deepEqual(
+    relay.queues.sent.map(({ wakeUp, delayMs }) => [wakeUp.mailbox, delayMs]),
+    [['relay@contoso.com', 0]],
+  );
+});

@@ -128,3 +128,41 @@ test('the cloud gives up after 3 days and 20 attempts, not after one of them', a
   assert.equal((await relay.state(young)).state, 'accepted');
   assert.equal((await relay.state(few)).state, 'accepted');
 });
+
+for (const [what, retryAfter] of [
+  ['zero', '0'],
+  ['a date that is past', 'Mon, 23 Nov 2020 10:00:00 GMT'],
+] as const)
+  test(`a Retry-After of ${what} is no reason to come back at once, nor to rest the mailbox for hours`, async (t) => {
+    const relay = await newRelay(Array(3).fill({ status: 429, retryAfter }));
+    t.after(relay.graphServer.close);
+    for (const [attempts, atLeastMs] of [
+      [0, 1000],
+      [2, 24_000],
+      [6, 2_800_000],
+    ] as const) {
+      const mail = await relay.accept({ attempts });
+      const windows = createMailboxWindows(1);
+      await deliverMessage({ ...relay.options, windows }, wakeUpOf(mail));
+      assert.ok(Date.parse((await relay.state(mail)).due!) - Date.now() >= atLeastMs, `after ${attempts} attempts`);
+      const rest = windows.enter(mail.mailbox);
+      assert.ok('comeBackInMs' in rest && rest.comeBackInMs < 31_000);
+    }
+  });
+
+test('a mailbox that asks for an administrator rests briefly three times, then longer, whichever mail asks', async (t) => {
+  const denied = { status: 403, code: 'ErrorAccessDenied' };
+  const relay = await newRelay([denied, denied, denied, denied, { status: 202 }, denied]);
+  t.after(relay.graphServer.close);
+  let skipped = 0;
+  const windows = createMailboxWindows(1, () => Date.now() + skipped);
+  const waits: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const mail = await relay.accept({ attempts: i % 2 === 0 ? 9 : 0 });
+    await deliverMessage({ ...relay.options, windows }, wakeUpOf(mail));
+    const { due } = await relay.state(mail);
+    waits.push(due === null ? 0 : Math.round((Date.parse(due) - Date.now()) / 30_000));
+    skipped += 16 * 60_000;
+  }
+  assert.deepEqual(waits, [1, 1, 1, 30, 0, 1]);
+});

@@ -47,3 +47,12 @@ test('held mail wants to be told that it may arrive twice; other mail cannot be 
     await assert.rejects(retryMessage(other, other.record, true), conflict);
   }
 });
+
+test('a mail that was held because nobody could look into the mailbox is sent, not looked for again', async () => {
+  const now = new Date().toISOString();
+  const doubt = { since: now, until: now, looks: 0, failedLooks: 20 };
+  const claim = { owner: 'x', since: now, until: now, attempt: 1 };
+  const { store, queues, record } = await stored({ state: 'held', doubt, claim, reason: 'CheckFailed: denied' });
+  const again = await retryMessage({ store, queues }, record, true);
+  assert.deepEqual([again.doubt, again.claim], [null, null]);
+});
