@@ -157,8 +157,9 @@ async function settleRetry(options: DeliveryOptions, current: StoredState, outco
     await waitUntil(options, current, { ...waiting, doubt }, Math.max(delayMs, FIRST_LOOK_MS), trace);
     return;
   }
-  const written = await waitUntil(options, current, waiting, delayMs, trace);
-  if (written && outcome.class === 'ambiguous') events.duplicateRisk(waiting, outcome.reason);
+  // Told before it is written: once it is, the next worker sends, and this one may die before it tells anything.
+  if (outcome.class === 'ambiguous') events.duplicateRisk(waiting, outcome.reason);
+  await waitUntil(options, current, waiting, delayMs, trace);
 }
 
 /**
