@@ -36,6 +36,7 @@ export async function acceptJson(
     return await acceptMessage(options, caller, {
       id,
       envelope: appEnvelope(recipients),
+      composed: true,
       traceparent: request.headers.get('traceparent'),
       async receive(maxBytes, write) {
         const mime = composeMail(mail, id, options.settings.DEFAULT_SENDER);

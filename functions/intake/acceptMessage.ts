@@ -38,6 +38,8 @@ export interface Submission {
   readonly id: string;
   /** Who gets it; undefined: everybody in To, Cc and Bcc. */
   readonly envelope: Envelope | undefined;
+  /** Whether an application composed it, whose recipients {@link envelope} only lists: there is no envelope sender. */
+  readonly composed?: boolean;
   /** W3C trace context, where the sender has one. */
   readonly traceparent: string | null;
   /** Hands the stored message's bytes on; returns only if all of it is there and is what its sender says. */
@@ -74,7 +76,8 @@ async function accept(
   const envelope = submission.envelope ?? envelopeFromHeader(received.header);
   const sender = checkSender(settings, caller, received.header, envelope);
   checkRecipients(caller, envelope.to);
-  const record = newRecord(key, { envelope, sender, received, traceparent: submission.traceparent });
+  const composed = submission.composed === true || submission.envelope === undefined;
+  const record = newRecord(key, { envelope, composed, sender, received, traceparent: submission.traceparent });
 
   const created = await body.commit(received.sha256);
   if (!created) {
@@ -124,6 +127,7 @@ function conflict(id: string): Refusal {
 
 interface NewMail {
   readonly envelope: Envelope;
+  readonly composed: boolean;
   readonly sender: SenderChoice;
   readonly received: ReceivedBody;
   readonly traceparent: string;
@@ -137,7 +141,8 @@ function newRecord({ caller, id }: MessageKey, mail: NewMail): MessageStateRecor
     {
       caller,
       id,
-      from: envelope.from,
+      // An application has no envelope sender: whoever its mail is from hears when it fails.
+      from: mail.composed ? sender.address : envelope.from,
       to: [...envelope.to],
       receivedAt: envelope.receivedAt || now,
       edge: envelope.edge,
@@ -146,6 +151,7 @@ function newRecord({ caller, id }: MessageKey, mail: NewMail): MessageStateRecor
       messageId: messageId?.slice(0, 998) || `<${id}@${sender.from.slice(sender.from.lastIndexOf('@') + 1)}>`,
       size: received.size,
       bodySha256: received.sha256,
+      // Of what was submitted: what this release makes of it must not turn a replay into another mail.
       envelopeSha256: envelopeSha256(envelope.from, envelope.to),
       traceparent: mail.traceparent,
     },

@@ -39,7 +39,7 @@ const stateSchema = z.object({
   v: z.literal(1),
   caller: z.string(),
   id: z.string(),
-  /** Reverse-path of the envelope; empty for `<>`. */
+  /** Reverse-path of the envelope, empty for `<>`; of an application's mail, which has none, who it is from. */
   from: z.string(),
   /** Forward-paths of the envelope: exactly who gets the mail. */
   to: z.array(z.string()).min(1),
@@ -58,7 +58,7 @@ const stateSchema = z.object({
   size: z.int(),
   /** SHA-256 of the request body as it was posted, hex. */
   bodySha256: z.string(),
-  /** SHA-256 of envelope from and to, hex. */
+  /** SHA-256 of from and to of the envelope as it was submitted, hex. */
   envelopeSha256: z.string(),
   state: z.enum(MESSAGE_STATES),
   /** Calls to Graph that were begun since the mail was accepted or last retried by a person. */
