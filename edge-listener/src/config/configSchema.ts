@@ -173,7 +173,7 @@ const limits = z
       .meta({ description: 'Wrong passwords before an address is banned for a while, ever longer; 0 never bans.' }),
     commandSeconds: wholeNumber(5, 3600).default(300).meta({ description: 'Longest wait for the next command.' }),
     handshakeSeconds: wholeNumber(1, 600).default(60).meta({ description: 'Longest time for a TLS handshake.' }),
-    messageSeconds: wholeNumber(30, 86_400).default(3600).meta({ description: 'Longest time for one message.' }),
+    messageSeconds: wholeNumber(5, 86_400).default(3600).meta({ description: 'Longest time for one message.' }),
     minBytesPerSecond: wholeNumber(0, 1_000_000)
       .default(100)
       .meta({ description: 'Slowest message, averaged over a minute or more; 0 for no limit.' }),

@@ -40,6 +40,70 @@ describe('limits', { concurrency: 4 }, () => {
   );
 
   withEdge(
+    'connections of all addresses together are limited, also over several listeners',
+    () => ({
+      limits: { connections: 2 },
+      listeners: [0, 0].map((port) => ({ host: '127.0.0.1', port, clients: ['127.0.0.0/8'] })),
+    }),
+    async ({ edge }) => {
+      const held = [await greeted(edge.ports[0]!, '127.0.0.2'), await greeted(edge.ports[1]!, '127.0.0.3')];
+      const third = await connectRaw(edge.ports[0]!, { localAddress: '127.0.0.4' });
+      assert.equal((await third.reply()).code, 421);
+      await third.closed;
+      for (const client of held) client.destroy();
+    },
+  );
+
+  withEdge(
+    'an IPv6 listener serves its networks, and no others',
+    () => ({
+      listeners: [['::1/128'], ['fd00::/8']].map((clients) => ({ host: '::1', port: 0, clients })),
+    }),
+    async ({ edge, relay }) => {
+      assert.equal((await sendMail(edge.ports[0]!, { host: '::1' })).code, 250);
+      await until('it arrives', () => relay.taken.length === 1);
+      assert.equal(relay.taken[0]!.envelope.client.address, '::1');
+      const stranger = await connectRaw(edge.ports[1]!, { host: '::1' });
+      assert.match((await stranger.reply()).text, /^554 5\.7\.1 ::1 is not in a network/);
+    },
+  );
+
+  withEdge(
+    'a message that takes too long is ended, however steadily it comes',
+    () => ({ limits: { messageSeconds: 5 } }),
+    async ({ edge }) => {
+      const client = await greeted(edge.port);
+      for (const line of ['MAIL FROM:<a@b.example>', 'RCPT TO:<c@d.example>', 'DATA']) await client.say(line);
+      const drip = setInterval(() => client.write('x'.repeat(1000)), 100);
+      await client.closed;
+      clearInterval(drip);
+      assert.match(String(edge.seen('edge.tooSlow')[0]?.fields.reason), /a message took longer than 5 s/);
+      await until('it is dropped', () => edge.seen('edge.clientGone').length === 1);
+    },
+  );
+
+  withEdge(
+    'a message of 40 MB has its 250 within five seconds of its last byte',
+    () => ({ maxMessageBytes: 50_000_000 }),
+    async ({ edge }) => {
+      const client = await greeted(edge.port);
+      for (const line of ['MAIL FROM:<a@b.example>', 'RCPT TO:<c@d.example>', 'DATA']) await client.say(line);
+      client.write('Subject: x\r\n\r\n');
+      const lines = Buffer.from(`${'x'.repeat(74)}\r\n`.repeat(13_000));
+      for (let i = 0; i < 40; i++)
+        await new Promise<void>((resolve, reject) =>
+          client.socket.write(lines, (error) => (error ? reject(error) : resolve())),
+        );
+      const started = performance.now();
+      client.write('.\r\n');
+      assert.equal((await client.reply()).code, 250);
+      const milliseconds = performance.now() - started;
+      assert.ok(milliseconds < 5000, `${milliseconds} ms`);
+      client.destroy();
+    },
+  );
+
+  withEdge(
     'errors, messages and commands of one connection are limited',
     () => ({ limits: { errorsPerConnection: 5, messagesPerConnection: 2 } }),
     async ({ edge }) => {
@@ -183,6 +247,46 @@ describe('limits', { concurrency: 4 }, () => {
       assert.equal(await attempt('127.0.0.3', 'scan@contoso.com', 'b@partner.example', 'From: scan@contoso.com'), no);
       assert.equal(await attempt('127.0.0.4', 'whatever@printer', 'b@contoso.com', 'Subject: x'), ok);
       await until('it arrives', () => relay.taken.some(({ envelope }) => envelope.from === 'old@contoso.com'));
+    },
+  );
+
+  withEdge(
+    'rules of a user hold for who logged in, and for nobody else',
+    async () => {
+      const passwordHash = await hashPassword('right');
+      return {
+        listener: { auth: 'optional', authBeforeTls: true },
+        users: [
+          { name: 'scan', passwordHash, senders: ['scan@contoso.com'], recipients: ['@contoso.com'] },
+          { name: 'any', passwordHash },
+        ],
+      };
+    },
+    async ({ edge }) => {
+      const codes = async (user: string, from: string, to: string, header: string) => {
+        const client = await greeted(edge.port);
+        if (user) {
+          const token = Buffer.from(`\0${user}\0right`).toString('base64');
+          assert.equal((await client.say(`AUTH PLAIN ${token}`)).code, 235);
+        }
+        try {
+          for (const line of [`MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, 'DATA']) {
+            const { code } = await client.say(line);
+            if (code >= 400) return code;
+          }
+          return (await client.say(`From: ${header}\r\n\r\nx\r\n.`)).code;
+        } finally {
+          client.destroy();
+        }
+      };
+      const [scan, boss, bob, out] = ['scan@contoso.com', 'boss@contoso.com', 'bob@contoso.com', 'x@evil.example'];
+      assert.equal(await codes('scan', scan, bob, scan), 250);
+      assert.equal(await codes('scan', boss, bob, scan), 550);
+      assert.equal(await codes('scan', scan, out, scan), 550);
+      assert.equal(await codes('scan', scan, bob, boss), 550);
+      assert.equal(await codes('scan', scan, bob, `<${scan}> <${boss}>`), 550);
+      assert.equal(await codes('any', boss, out, boss), 250);
+      assert.equal(await codes('', boss, out, boss), 250);
     },
   );
 
