@@ -2,15 +2,29 @@
 import type { TokenCredential } from '@azure/identity';
 import type { EntraConfig } from '../config/configSchema.ts';
 
+/** Longest wait for a token, in milliseconds: a request that waits for one holds a message. */
+const TOKEN_TIMEOUT_MS = 60_000;
+
 /**
  * Gives the header for the next request. Tokens are kept and renewed by the credential; when none can be had the
  * request counts as not answered, and the mail waits.
  */
-export async function createAuthorization(key: string, entra: EntraConfig | undefined): Promise<() => Promise<string>> {
+export async function createAuthorization(
+  key: string,
+  entra: EntraConfig | undefined,
+  timeoutMs = TOKEN_TIMEOUT_MS,
+): Promise<() => Promise<string>> {
   if (!entra) return async () => `Bearer ${key}`;
   const credential = await createCredential(entra);
   return async () => {
-    const token = await credential.getToken(entra.scope);
+    const abortSignal = AbortSignal.timeout(timeoutMs);
+    // Not every way to a token looks at the signal.
+    const late = new Promise<never>((_, reject) => {
+      abortSignal.addEventListener('abort', () =>
+        reject(new Error(`Microsoft Entra gave no token within ${timeoutMs / 1000} s.`)),
+      );
+    });
+    const token = await Promise.race([credential.getToken(entra.scope, { abortSignal }), late]);
     if (!token) throw new Error('Microsoft Entra gave no token.');
     return `Bearer ${token.token}`;
   };

@@ -1,5 +1,6 @@
 // One process per spool: two would each forward and delete what the other thinks is its own.
 import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,10 +24,25 @@ export interface SpoolLock {
 
 /** Where the process that owns `directory` listens. Unlike a file with a pid in it, a socket cannot outlive its owner. */
 export function lockAddress(directory: string): string {
-  const name = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 24);
+  const real = realPath(directory);
+  const name = createHash('sha256').update(real).digest('hex').slice(0, 24);
   if (process.platform === 'win32') return `\\\\.\\pipe\\edge-listener-${name}`;
-  const inside = join(directory, 'control.sock');
-  return inside.length <= MAX_SOCKET_PATH ? inside : join(tmpdir(), `edge-${name}.sock`);
+  const inside = [directory, real].map((path) => join(path, 'control.sock'));
+  if (!fits(inside[1]!)) return join(tmpdir(), `edge-${name}.sock`);
+  return inside.find(fits)!; // as given, if possible: the way from the root may be closed to this user
+}
+
+const fits = (path: string) => Buffer.byteLength(path) <= MAX_SOCKET_PATH;
+
+/** One name for a directory, whatever links, drives or capital letters it is reached by. */
+function realPath(directory: string): string {
+  let real = resolve(directory);
+  try {
+    real = realpathSync.native(real);
+  } catch {
+    // Not there, so that nobody has it; or the way to it is closed, and this process is in it already.
+  }
+  return process.platform === 'win32' ? real.toLowerCase() : real;
 }
 
 /** Takes the spool for this process. Throws {@link SpoolLockedError} when another one has it. */
@@ -50,10 +66,17 @@ export async function lockSpool(directory: string): Promise<SpoolLock> {
 /** The last owner was killed and left its socket. Of several processes that see that, one may clear it away. */
 async function takeOver(directory: string, server: net.Server, address: string): Promise<void> {
   const marker = join(directory, 'takeover');
-  const begun = await stat(marker).catch(() => undefined);
-  if (begun && Date.now() - begun.mtimeMs > TAKEOVER_MS) await rm(marker, { force: true });
-  const handle = await open(marker, 'wx').catch(() => {
-    throw inUse(directory);
+  const begun = await stat(marker).catch(() => undefined); // not there, or `open` tells what is wrong
+  // A marker of the future is old as well: the clock was set back.
+  if (begun && Math.abs(Date.now() - begun.mtimeMs) > TAKEOVER_MS) await rm(marker, { force: true });
+  const handle = await open(marker, 'wx').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') throw inUse(directory);
+    throw new Error(
+      `The spool ${directory} was left by an edge that was killed, and cannot be taken over: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   });
   try {
     if (await answers(address)) throw inUse(directory);
