@@ -44,41 +44,31 @@ const certificate = z.strictObject({
   keyFile: text('a PEM file').meta({ description: 'Private key, PEM.' }),
 });
 
-const listener = z
-  .strictObject({
-    host: text('an address of this machine to listen on, such as 0.0.0.0 or 192.168.10.5').meta({
-      description: 'Address of this machine to listen on.',
-    }),
-    port: wholeNumber(0, 65535).meta({ description: 'TCP port; 0 takes any free one.' }),
-    clients: networks
-      .min(1, { error: 'expected at least one network: a listener that serves everyone would be an open relay' })
-      .meta({ description: 'Networks (CIDR) that may connect. Everyone else is refused.' }),
-    tls: oneOf(['none', 'starttls', 'implicit', 'auto'])
-      .default('none')
-      .meta({ description: 'auto: plain, STARTTLS and TLS from the first byte on one port.' }),
-    certificate: certificate.optional().meta({ description: 'Certificate of this listener; else the common one.' }),
-    legacyTls: yesOrNo
-      .default(false)
-      .meta({ description: 'Also TLS 1.0 and 1.1 with old ciphers, for devices that know nothing newer.' }),
-    auth: oneOf(['none', 'optional', 'required']).default('none').meta({ description: 'Login with PLAIN or LOGIN.' }),
-    authBeforeTls: yesOrNo
-      .default(false)
-      .meta({ description: 'Take passwords without TLS. Anyone on the network can read them.' }),
-    oldAuthSyntax: yesOrNo
-      .default(false)
-      .meta({ description: 'Offer logins by AUTH= as well, for very old clients that look for nothing else.' }),
-    senders,
-    recipients,
-  })
-  .superRefine((value, context) => {
-    const say = (path: string, message: string, input: unknown) =>
-      context.addIssue({ code: 'custom', path: [path], message, input });
-    if (value.legacyTls && value.clients.some((one) => /\/0$/.test(one)))
-      say('legacyTls', 'expected clients to name the networks of the old devices, not everyone', true);
-    if (value.legacyTls && value.tls === 'none') say('legacyTls', 'expected tls to be other than none', true);
-    if (value.auth !== 'none' && value.tls === 'none' && !value.authBeforeTls)
-      say('auth', 'expected tls other than none, or authBeforeTls: true to take passwords in the clear', value.auth);
-  });
+const listener = z.strictObject({
+  host: text('an address of this machine to listen on, such as 0.0.0.0 or 192.168.10.5').meta({
+    description: 'Address of this machine to listen on.',
+  }),
+  port: wholeNumber(0, 65535).meta({ description: 'TCP port; 0 takes any free one.' }),
+  clients: networks
+    .min(1, { error: 'expected at least one network: a listener that serves everyone would be an open relay' })
+    .meta({ description: 'Networks (CIDR) that may connect. Everyone else is refused.' }),
+  tls: oneOf(['none', 'starttls', 'implicit', 'auto'])
+    .default('none')
+    .meta({ description: 'auto: plain, STARTTLS and TLS from the first byte on one port.' }),
+  certificate: certificate.optional().meta({ description: 'Certificate of this listener; else the common one.' }),
+  legacyTls: yesOrNo
+    .default(false)
+    .meta({ description: 'Also TLS 1.0 and 1.1 with old ciphers, for devices that know nothing newer.' }),
+  auth: oneOf(['none', 'optional', 'required']).default('none').meta({ description: 'Login with PLAIN or LOGIN.' }),
+  authBeforeTls: yesOrNo
+    .default(false)
+    .meta({ description: 'Take passwords without TLS. Anyone on the network can read them.' }),
+  oldAuthSyntax: yesOrNo
+    .default(false)
+    .meta({ description: 'Offer logins by AUTH= as well, for very old clients that look for nothing else.' }),
+  senders,
+  recipients,
+});
 
 const user = z.strictObject({
   name: text('a user name'),
@@ -191,44 +181,30 @@ const operations = z
   .optional()
   .meta({ description: 'Metrics and health for monitoring on this machine.' });
 
-/** The configuration file. Every default is here. */
-export const configSchema = z
-  .strictObject({
-    name: checked('a name', (value) =>
-      isEdgeName(value) ? undefined : 'expected 1 to 63 letters, digits, and inner dots, hyphens or underscores',
-    ).meta({ description: 'Name of this edge, unique among the edges of one function app.' }),
-    spool,
-    relay,
-    maxMessageBytes: wholeNumber(1000, 150_000_000)
-      .default(35_000_000)
-      .meta({ description: 'Largest message in bytes; SIZE of EHLO.' }),
-    defaultDomain: domain.optional().meta({ description: 'Completes addresses without a domain, such as <printer>.' }),
-    certificate: certificate.optional().meta({ description: 'Certificate of every listener without its own.' }),
-    listeners: z
-      .array(listener, { error: 'expected a list of listeners' })
-      .min(1, { error: 'expected at least one listener' }),
-    users: z.array(user, { error: 'expected a list of users' }).default([]),
-    devices: z.array(device, { error: 'expected a list of devices' }).default([]),
-    limits,
-    operations,
-    postmaster: mailbox.optional().meta({
-      description:
-        'Sender of the reports about mail that finally failed; gets a copy of each, and those about mail without a sender.',
-    }),
-  })
-  .superRefine((value, context) => {
-    const say = (path: (string | number)[], message: string, input: unknown) =>
-      context.addIssue({ code: 'custom', path, message, input });
-    for (const [i, { tls, auth, certificate: own }] of value.listeners.entries()) {
-      if (tls !== 'none' && !own && !value.certificate)
-        say(['listeners', i, 'certificate'], `expected a certificate for tls: ${tls}`, undefined);
-      if (auth !== 'none' && value.users.length === 0)
-        say(['users'], `expected at least one user for auth: ${auth} of listeners[${i}]`, value.users);
-    }
-    const names = value.users.map(({ name }) => name);
-    for (const [i, name] of names.entries())
-      if (names.indexOf(name) < i) say(['users', i, 'name'], 'expected a name no other user has', name);
-  });
+/** The configuration file, field by field; `crossChecks.ts` says what they ask of each other. Every default is here. */
+export const configSchema = z.strictObject({
+  name: checked('a name', (value) =>
+    isEdgeName(value) ? undefined : 'expected 1 to 63 letters, digits, and inner dots, hyphens or underscores',
+  ).meta({ description: 'Name of this edge, unique among the edges of one function app.' }),
+  spool,
+  relay,
+  maxMessageBytes: wholeNumber(1000, 150_000_000)
+    .default(35_000_000)
+    .meta({ description: 'Largest message in bytes; SIZE of EHLO.' }),
+  defaultDomain: domain.optional().meta({ description: 'Completes addresses without a domain, such as <printer>.' }),
+  certificate: certificate.optional().meta({ description: 'Certificate of every listener without its own.' }),
+  listeners: z
+    .array(listener, { error: 'expected a list of listeners' })
+    .min(1, { error: 'expected at least one listener' }),
+  users: z.array(user, { error: 'expected a list of users' }).default([]),
+  devices: z.array(device, { error: 'expected a list of devices' }).default([]),
+  limits,
+  operations,
+  postmaster: mailbox.optional().meta({
+    description:
+      'Sender of the reports about mail that finally failed; gets a copy of each, and those about mail without a sender.',
+  }),
+});
 
 /** A configuration with every default filled in. */
 export type EdgeConfig = z.infer<typeof configSchema>;

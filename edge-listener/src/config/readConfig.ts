@@ -4,6 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { readCertificate } from '../smtp/tlsMaterial.ts';
 import { type CertificateConfig, configSchema, type EdgeConfig } from './configSchema.ts';
+import { crossProblems } from './crossChecks.ts';
+import { keyProblems, proxyProblems } from './environmentChecks.ts';
 
 /** The configuration, or every problem with it: one sentence each, name first, then what was expected and found. */
 export type ConfigReading =
@@ -27,28 +29,25 @@ export function readConfig(file: string, environment: NodeJS.ProcessEnv, { witho
     const problems = document.errors.map((e) => `${file}: line ${lines.linePos(e.pos[0]).line}: ${e.message}`);
     return { ok: false, problems };
   }
-  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 10 }), { reportInput: true });
-  if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap(describe) };
-  const config = parsed.data;
-  const relayKey = environment[config.relay.keyVariable]?.trim() ?? '';
-  const problems =
-    relayKey || withoutKey || config.relay.entra
-      ? []
-      : [`environment variable ${config.relay.keyVariable}: expected the key of this edge; got nothing`];
-  if (relayKey && /[^\x21-\x7e]/.test(relayKey))
-    problems.push(`environment variable ${config.relay.keyVariable}: expected a key of printable ASCII without blanks`);
-  const placed = placePaths(config, dirname(resolve(file)));
-  problems.push(...certificateProblems(placed), ...proxyProblems(environment));
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: placed, relayKey };
+  const value: unknown = document.toJS({ maxAliasCount: 10 });
+  const parsed = configSchema.safeParse(value, { reportInput: true });
+  const { keyVariable = 'RELAY_KEY', url, entra } = fieldsOf(fieldsOf(value).relay);
+  const variable = String(keyVariable);
+  const from = dirname(resolve(file));
+  const problems = [
+    ...(parsed.success ? [] : parsed.error.issues.flatMap(describe)),
+    ...crossProblems(value),
+    ...certificateProblems(fieldsOf(value), from),
+    ...keyProblems(variable, environment, !withoutKey && entra === undefined),
+    ...proxyProblems(String(url), environment),
+  ];
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  return { ok: true, config: placePaths(parsed.data, from), relayKey: environment[variable]?.trim() ?? '' };
 }
 
 /** Makes every path absolute. */
 function placePaths(config: EdgeConfig, from: string): EdgeConfig {
-  const place = (certificate: CertificateConfig | undefined) =>
-    certificate && {
-      certificateFile: resolve(from, certificate.certificateFile),
-      keyFile: resolve(from, certificate.keyFile),
-    };
+  const place = (certificate: CertificateConfig | undefined) => certificate && placeCertificate(certificate, from);
   const { entra } = config.relay;
   return {
     ...config,
@@ -65,36 +64,36 @@ function placePaths(config: EdgeConfig, from: string): EdgeConfig {
   };
 }
 
-/** What is wrong with the proxy of the environment: Node takes it from version 24.5 on. */
-function proxyProblems(environment: NodeJS.ProcessEnv): string[] {
-  const names = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].filter((name) => environment[name]);
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const old = major < 24 || (major === 24 && minor < 5);
-  return names.flatMap((name) => {
-    if (old)
-      return [`environment variable ${name}: expected Node 24.5 or newer to use a proxy; got ${process.version}`];
-    return URL.canParse(environment[name]!) ? [] : [`environment variable ${name}: expected the URL of a proxy`];
+/** What is wrong with the certificates that listeners will use, as far as the file names any. */
+function certificateProblems(value: Readonly<Record<string, unknown>>, from: string): string[] {
+  const listeners = Array.isArray(value.listeners) ? value.listeners.map(fieldsOf) : [];
+  const used = listeners.flatMap((listener, i): [string, unknown][] => {
+    if (listener.tls === undefined || listener.tls === 'none') return [];
+    return listener.certificate === undefined
+      ? [['certificate', value.certificate]]
+      : [[`listeners[${i}].certificate`, listener.certificate]];
+  });
+  return [...new Map(used)].flatMap(([name, certificate]) => {
+    const { certificateFile, keyFile } = fieldsOf(certificate);
+    if (typeof certificateFile !== 'string' || typeof keyFile !== 'string') return [];
+    const placed = placeCertificate({ certificateFile, keyFile }, from);
+    try {
+      readCertificate(placed);
+      return [];
+    } catch (error) {
+      const files = `${placed.certificateFile}, ${placed.keyFile}`;
+      return [`${name}: expected a certificate and its key in PEM; got ${files}: ${(error as Error).message}`];
+    }
   });
 }
 
-/** What is wrong with the certificates that listeners will use. */
-function certificateProblems(config: EdgeConfig): string[] {
-  const used = config.listeners.flatMap((listener, i): [string, CertificateConfig][] => {
-    if (listener.tls === 'none') return [];
-    if (listener.certificate) return [[`listeners[${i}].certificate`, listener.certificate]];
-    return config.certificate ? [['certificate', config.certificate]] : [];
-  });
-  return [...new Map(used)].flatMap(([name, certificate]) => {
-    try {
-      readCertificate(certificate);
-      return [];
-    } catch (error) {
-      const { certificateFile, keyFile } = certificate;
-      return [
-        `${name}: expected a certificate and its key in PEM; got ${certificateFile}, ${keyFile}: ${(error as Error).message}`,
-      ];
-    }
-  });
+/** The fields of a value that may be anything. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function placeCertificate({ certificateFile, keyFile }: CertificateConfig, from: string): CertificateConfig {
+  return { certificateFile: resolve(from, certificateFile), keyFile: resolve(from, keyFile) };
 }
 
 type Issue = { path: PropertyKey[]; message: string; code: string; input?: unknown; keys?: string[] };

@@ -56,9 +56,16 @@ function parse(text: string) {
   const [kind, N, r, p, salt, key, ...rest] = text.split('$');
   if (kind !== 'scrypt' || rest.length > 0 || !salt || !key) return undefined;
   const cost = { N: Number(N), r: Number(r), p: Number(p) };
-  const sane = cost.N >= 1024 && cost.N <= 1_048_576 && cost.r >= 1 && cost.r <= 32 && cost.p >= 1 && cost.p <= 16;
+  const sane =
+    isWhole(Math.log2(cost.N), 10, 20) && // scrypt takes powers of two only
+    isWhole(cost.r, 1, 32) &&
+    isWhole(cost.p, 1, 16);
   const bytes = Buffer.from(key, 'base64');
   return sane && bytes.length >= 16 ? { ...cost, salt: Buffer.from(salt, 'base64'), key: bytes } : undefined;
+}
+
+function isWhole(value: number, from: number, to: number): boolean {
+  return Number.isInteger(value) && value >= from && value <= to;
 }
 
 function derive(
