@@ -25,6 +25,7 @@ import type { CallResult, MailboxWindows, Permit, Place } from './mailboxWindows
 import { resolveDoubt } from './resolveDoubt.ts';
 import { sendMail } from './sendMail.ts';
 import { settle, settleUntold } from './settle.ts';
+import { sharesMessageId } from './sharedMessageIds.ts';
 
 export interface DeliveryOptions {
   readonly settings: Settings;
@@ -158,6 +159,8 @@ async function deliver(options: DeliveryOptions, wakeUp: WakeUp, wanted: WantedM
     await settle(options, wanted, impossible(composition), {});
     return;
   }
+  // Asked before the permit is held, and remembered: reading what storage knows may take a while.
+  if (record.doubt) await sharesMessageId(store, record);
   const permit = place.take();
   if ('comeBackInMs' in permit) return comeBack(queues, DELIVERIES_WAITING, wakeUp, permit.comeBackInMs);
   const call = await callGraph(options, wanted, composition.mime, permit);

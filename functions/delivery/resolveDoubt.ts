@@ -5,11 +5,11 @@
 import { retryDelayMs } from '../contract/retrySchedule.ts';
 import { readHeaderBlock } from '../mail/headerBlock.ts';
 import type { MessageStateRecord } from '../storage/messageState.ts';
-import type { MessageStore, StoredState } from '../storage/messageStore.ts';
-import { readStates } from '../storage/readStates.ts';
+import type { StoredState } from '../storage/messageStore.ts';
 import type { DeliveryOptions } from './deliverMessage.ts';
 import { decodedSubject, lookForSent } from './lookForSent.ts';
 import { settle, waitUntil } from './settle.ts';
+import { sharesMessageId } from './sharedMessageIds.ts';
 
 type Doubt = NonNullable<MessageStateRecord['doubt']>;
 
@@ -19,22 +19,33 @@ export const FIRST_LOOK_MS = 2 * MINUTE;
 const SECOND_LOOK_MS = 10 * MINUTE;
 /** Failed looks after which the mail is held: about a day's worth. */
 const MAX_FAILED_LOOKS = 20;
-/** Live mails that are compared for a shared Message-ID; more of them, and the check is not to be trusted. */
-const MAX_COMPARED = 5000;
 
-/** `send`: the doubt is over, the mail was not sent as far as anybody can see. `settled`: nothing more to do now. */
+/** By what a mail is known in the mailbox. */
+export interface Carried {
+  readonly messageId: string;
+  /** Decoded, as Exchange shows it. */
+  readonly subject: string;
+}
+
+/**
+ * `send`: the doubt is over, the mail was not sent as far as anybody can see. `settled`: nothing more to do now.
+ *
+ * @param message the beginning of the message that was to be sent, its header at least
+ * @param carried what the mail was given on its way where that is not what its header says: a draft may get another
+ *   Message-ID
+ */
 export async function resolveDoubt(
   options: DeliveryOptions,
   current: StoredState,
   message: Buffer,
+  carried: Partial<Carried> = {},
 ): Promise<'send' | 'settled'> {
   const { graph, store } = options;
   const { record } = current;
-  const { doubt, mailbox, messageId } = record;
+  const { doubt, mailbox } = record;
   if (!doubt) return 'send';
   if (await sharesMessageId(store, record)) return 'send';
-  const block = readHeaderBlock(message, true);
-  const subject = block ? decodedSubject(block) : '';
+  const { messageId = record.messageId, subject = subjectOf(message) } = carried;
   const finding = await lookForSent(graph, { mailbox, messageId, subject, since: doubt.since, until: doubt.until });
   if (finding.kind === 'found') {
     await settle(options, current, { kind: 'accepted' }, { ...finding.trace, foundByCheck: true });
@@ -63,14 +74,7 @@ async function lookAgain(options: DeliveryOptions, current: StoredState, doubt: 
   if (await store.replaceState(held, current.etag)) events.held(held);
 }
 
-/** Whether another unfinished mail of the mailbox carries the same Message-ID: then finding it proves nothing. */
-async function sharesMessageId(store: MessageStore, record: MessageStateRecord): Promise<boolean> {
-  let compared = 0;
-  for await (const { current } of readStates(store, store.listBodies())) {
-    const other = current?.record;
-    if (!other || (other.id === record.id && other.caller === record.caller)) continue;
-    if (++compared > MAX_COMPARED) return true;
-    if (other.mailbox === record.mailbox && other.messageId === record.messageId) return true;
-  }
-  return false;
+function subjectOf(message: Buffer): string {
+  const block = readHeaderBlock(message, true);
+  return block ? decodedSubject(block) : '';
 }

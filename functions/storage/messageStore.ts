@@ -30,6 +30,8 @@ export interface StoredState {
 /** What listing `state/` tells of one mail: its state too, unless an older version wrote the record. */
 export interface ListedState extends MessageKey {
   readonly state?: string;
+  /** When the record was last written. */
+  readonly changedAt?: Date;
 }
 
 /** What listing `mail/` tells of one body. */
@@ -129,7 +131,8 @@ export function createBlobMessageStore(blobs: BlobServiceClient): MessageStore {
       for await (const blob of states.listBlobsFlat({ includeMetadata: true })) {
         const [caller, id] = blob.name.split('/');
         const state = blob.metadata?.[STATE_METADATA];
-        if (caller && id && isCallerName(caller)) yield { caller, id, ...(state !== undefined && { state }) };
+        if (!caller || !id || !isCallerName(caller)) continue;
+        yield { caller, id, changedAt: blob.properties.lastModified, ...(state !== undefined && { state }) };
       }
     },
 

@@ -5,11 +5,12 @@
 import { DELIVERIES, DELIVERIES_LARGE } from '../../storage/deliveryQueue.ts';
 import type { MessageKey, StoredState } from '../../storage/messageStore.ts';
 import type { WakeUp } from '../../storage/wakeUp.ts';
+import { countCrash } from '../crashes.ts';
 import { type DeliveryOptions, isPaused, PAUSED_MS } from '../deliverMessage.ts';
 import { resolveDoubt } from '../resolveDoubt.ts';
 import { settle } from '../settle.ts';
 import { keepClaim } from './claimKeeper.ts';
-import { attemptDraft } from './draftAttempt.ts';
+import { attemptDraft, draftMessageId } from './draftAttempt.ts';
 import { goesAsDraft } from './goesAsDraft.ts';
 import type { LargeMailSeats } from './largeMailSeats.ts';
 import { openMail } from './storedMail.ts';
@@ -55,10 +56,12 @@ async function work(options: LargeDeliveryOptions, found: StoredState): Promise<
     const stored = await store.openBody(record);
     const mail = stored && (await openMail(stored));
     mail?.close();
-    if (mail && (await resolveDoubt(options, found, mail.beginning)) === 'settled') return 0;
+    const carried = { messageId: draftMessageId(record) };
+    if (mail && (await resolveDoubt(options, found, mail.beginning, carried)) === 'settled') return 0;
     events.duplicateRisk(record, record.reason ?? 'The last attempt ended unknown.');
   }
-  const claim = await keepClaim(options, found);
+  const wanted = record.state === 'sending' ? await countCrash(options, found) : found;
+  const claim = wanted && (await keepClaim(options, wanted));
   // Somebody was faster: the mail is theirs.
   if (!claim) return 0;
   try {

@@ -207,7 +207,7 @@ function markOf({ caller, id }: MessageStateRecord): string {
 }
 
 /** The mail's own Message-ID where Graph can carry it, else one that is made of the id. */
-function draftMessageId({ messageId, id }: MessageStateRecord): string {
+export function draftMessageId({ messageId, id }: MessageStateRecord): string {
   return /^<[\x21-\x3b\x3d\x3f-\x7e]+>$/.test(messageId) ? messageId : `<${id}@relay.invalid>`;
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliverMessage } from '../../delivery/deliverMessage.ts';
+import { resolveDoubt } from '../../delivery/resolveDoubt.ts';
 import { wakeUpOf } from '../../storage/wakeUp.ts';
 import type { FakeAnswer } from './fakeGraph.ts';
 import { future, newRelay, past } from './testRelay.ts';
@@ -61,7 +62,10 @@ for (const [what, answer] of Object.entries(UNKNOWN)) {
     assert.equal((await relay.state(mail)).state, 'sent');
     assert.equal(sends(relay), 1);
     const filter = new URL(`http://graph${relay.graphServer.calls[1]!.path}`).searchParams.get('$filter');
-    assert.equal(filter, "internetMessageId eq '<1@contoso.com>'");
+    assert.match(
+      filter!,
+      /^internetMessageId eq '<1@contoso\.com>' and createdDateTime ge \S+Z and createdDateTime le \S+Z$/,
+    );
   });
 
   test(`check: after ${what} a mail that is not in the mailbox is looked for twice, then sent again`, async (t) => {
@@ -118,6 +122,72 @@ test('check: a Message-ID that another live mail of the mailbox carries proves n
   await wake(relay, mail, 2);
   assert.equal((await relay.state(mail)).state, 'sent');
   assert.equal(sends(relay), 2);
+});
+
+test('check: one that was sent while the outcome was open proves nothing either, however its mailbox is spelt', async (t) => {
+  const answers = [{ status: 504 }, { status: 202 }, { status: 202 }];
+  const relay = await newRelay(answers, { AMBIGUOUS_SEND: 'check' }, MESSAGE);
+  t.after(relay.graphServer.close);
+  const [mail, twin] = [await relay.accept(), await relay.accept({ mailbox: 'Scan@CONTOSO.com' })];
+  await wake(relay, mail, 1);
+  await wake(relay, twin, 1);
+  assert.equal((await relay.state(twin)).state, 'sent');
+  await wake(relay, mail, 1);
+  assert.equal((await relay.state(mail)).state, 'sent');
+  assert.equal(sends(relay), 3);
+});
+
+test('check: mails in doubt that come together read what storage knows once', async (t) => {
+  const relay = await newRelay(Array(8).fill(nothing), { AMBIGUOUS_SEND: 'check', MAX_INSTANCES: '1' }, MESSAGE);
+  t.after(relay.graphServer.close);
+  let listed = 0;
+  const listStates = () => {
+    listed++;
+    return relay.store.listStates();
+  };
+  const options = { ...relay.options, store: { ...relay.store, listStates } };
+  const doubt = { since: past(300_000), until: past(200_000), looks: 0, failedLooks: 0 };
+  const mails = [];
+  for (let i = 0; i < 4; i++) mails.push(await relay.accept({ messageId: `<${i}@contoso.com>`, attempts: 1, doubt }));
+  await Promise.all(mails.map((mail) => deliverMessage(options, wakeUpOf(mail))));
+  assert.equal(listed, 1);
+  assert.equal((await relay.state(mails[0]!)).doubt?.looks, 1);
+});
+
+test('check: every page of the mailbox is looked at, on the host that has the token and no other', async (t) => {
+  const next = 'https://elsewhere.example/v1.0/users/x/messages?$filter=a%20b&$skiptoken=p%2B2';
+  const first: FakeAnswer = { status: 200, json: { value: [], '@odata.nextLink': next } };
+  const relay = await newRelay([{ status: 504 }, first, inSentItems()], { AMBIGUOUS_SEND: 'check' }, MESSAGE);
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept();
+  await wake(relay, mail, 2);
+  assert.equal((await relay.state(mail)).state, 'sent');
+  assert.equal(sends(relay), 1);
+  const { pathname, searchParams } = new URL(`http://graph${relay.graphServer.calls[2]!.path}`);
+  assert.equal(pathname, '/v1.0/users/scan%40contoso.com/messages');
+  assert.deepEqual([searchParams.get('$filter'), searchParams.get('$skiptoken')], ['a b', 'p+2']);
+});
+
+test('check: a subject in a charset that nobody knows is looked for as it stands', async (t) => {
+  const message = MESSAGE.replace('=?utf-8?Q?Gr=C3=B6=C3=9Fe?=', '=?x-unknown-9?B?R3L232U=?=');
+  const relay = await newRelay([{ status: 504 }, nothing], { AMBIGUOUS_SEND: 'check' }, message);
+  t.after(relay.graphServer.close);
+  const mail = await relay.accept();
+  await wake(relay, mail, 2);
+  assert.equal((await relay.state(mail)).doubt?.looks, 1);
+});
+
+test('check: a draft is looked for under the Message-ID that it was given', async (t) => {
+  const relay = await newRelay([inSentItems()], { AMBIGUOUS_SEND: 'check' }, MESSAGE);
+  t.after(relay.graphServer.close);
+  const doubt = { since: past(60_000), until: future(1000), looks: 0, failedLooks: 0 };
+  const mail = await relay.accept({ messageId: 'not <usable', attempts: 1, doubt });
+  const current = (await relay.store.readState(mail))!;
+  const carried = { messageId: '<1@relay.invalid>' };
+  assert.equal(await resolveDoubt(relay.options, current, Buffer.from(MESSAGE), carried), 'settled');
+  assert.equal((await relay.state(mail)).state, 'sent');
+  const { searchParams } = new URL(`http://graph${relay.graphServer.calls[0]!.path}`);
+  assert.match(searchParams.get('$filter')!, /^internetMessageId eq '<1@relay\.invalid>'/);
 });
 
 test('check: an expired claim is looked for between its start and its end', async (t) => {

@@ -76,7 +76,9 @@ for (const [policy, end] of [
       const { record, etag } = (await relay.store.readState(mail))!;
       const claim = record.claim && { ...record.claim, until: past(1000) };
       await relay.store.replaceState({ ...record, claim, doubt: null, due: past(1) }, etag);
-      await deliverMessage({ ...dying, store }, wakeUpOf(mail)).catch((error: Error) => assert.match(error.message, /^died$/));
+      await deliverMessage({ ...dying, store }, wakeUpOf(mail)).catch((error: Error) =>
+        assert.match(error.message, /^died$/),
+      );
     }
     const record = await relay.state(mail);
     assert.equal(record.state, end);

@@ -15,6 +15,7 @@ export interface MemoryStore extends MessageStore {
 export function createMemoryStore(): MemoryStore {
   const bodies: MemoryStore['bodies'] = new Map();
   const states: MemoryStore['states'] = new Map();
+  const changedAt = new Map<string, Date>();
   const marks = new Map<string, string>();
   let version = 0;
   let paused = false;
@@ -48,8 +49,13 @@ export function createMemoryStore(): MemoryStore {
       }
     },
     async *listStates() {
-      for (const { record } of [...states.values()])
-        yield { caller: record.caller, id: record.id, state: record.state };
+      for (const [name, { record }] of [...states])
+        yield {
+          caller: record.caller,
+          id: record.id,
+          state: record.state,
+          changedAt: changedAt.get(name) ?? new Date(),
+        };
     },
     isPaused: async () => paused,
     async setPaused(value) {
@@ -60,6 +66,7 @@ export function createMemoryStore(): MemoryStore {
     async createState(record) {
       if (states.has(nameOf(record))) return false;
       states.set(nameOf(record), { record: structuredClone(record), etag: `"${++version}"` });
+      changedAt.set(nameOf(record), new Date());
       return true;
     },
     async markOnce(mark, value) {
@@ -70,6 +77,7 @@ export function createMemoryStore(): MemoryStore {
       if (states.get(nameOf(record))?.etag !== etag) return undefined;
       const next = { record: structuredClone(record), etag: `"${++version}"` };
       states.set(nameOf(record), next);
+      changedAt.set(nameOf(record), new Date());
       return structuredClone(next);
     },
   };

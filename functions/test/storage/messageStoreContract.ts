@@ -142,6 +142,7 @@ export function testMessageStore(name: string, open: () => MessageStore): void {
     const stateOf = (wanted: string) => listed.find(({ id }) => id === wanted)?.state;
     assert.deepEqual([stateOf(record.id), stateOf(sent.id)], ['accepted', 'sent']);
     assert.ok(listed.every(({ caller }) => !caller.startsWith('_')));
+    assert.ok(listed.every(({ changedAt }) => Math.abs(changedAt!.getTime() - Date.now()) < 60_000));
     await store.setPaused(false);
   });
 
