@@ -38,9 +38,9 @@ export async function acceptJson(
       envelope: appEnvelope(recipients),
       composed: true,
       traceparent: request.headers.get('traceparent'),
-      async receive(maxBytes, write) {
+      async receive(maxBytes, write, checkHeader) {
         const mime = composeMail(mail, id, options.settings.DEFAULT_SENDER);
-        return { ...(await receiveBody(mime, maxBytes, write)), sha256 };
+        return { ...(await receiveBody(mime, maxBytes, write, checkHeader)), sha256 };
       },
     });
   } finally {
@@ -58,7 +58,7 @@ async function read(
   const mostBytes = Math.min(MAX_JSON_BYTES, Math.ceil((maxMessageBytes(settings, caller) * 4) / 3) + 100_000);
   const hash = createHash('sha256');
   const chunks: Uint8Array[] = [];
-  for await (const chunk of openRequestBody(request, mostBytes)) {
+  for await (const chunk of openRequestBody(request, mostBytes, 'JSON text')) {
     holding.bytes += chunk.length;
     held += chunk.length;
     if (held > MOST_HELD_BYTES)

@@ -12,7 +12,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Envelope } from '../contract/envelope.ts';
 import type { AcceptedAnswer } from '../contract/relayProtocol.ts';
 import type { SenderChoice } from '../mail/chooseSender.ts';
-import { fieldsNamed, fieldValue } from '../mail/headerBlock.ts';
+import { fieldsNamed, fieldValue, type HeaderBlock } from '../mail/headerBlock.ts';
 import { DELIVERIES, type DeliveryQueues } from '../storage/deliveryQueue.ts';
 import { acceptedState, envelopeSha256, type MessageStateRecord } from '../storage/messageState.ts';
 import type { MessageKey, MessageStore } from '../storage/messageStore.ts';
@@ -43,7 +43,7 @@ export interface Submission {
   /** W3C trace context, where the sender has one. */
   readonly traceparent: string | null;
   /** Hands the stored message's bytes on; returns only if all of it is there and is what its sender says. */
-  receive(maxBytes: number, write: WriteBytes): Promise<ReceivedBody>;
+  receive(maxBytes: number, write: WriteBytes, checkHeader: (header: HeaderBlock) => void): Promise<ReceivedBody>;
 }
 
 /**
@@ -72,10 +72,18 @@ async function accept(
   const { settings, store, queues, events } = options;
   const key: MessageKey = { caller: caller.name, id: submission.id };
   const body = store.newBody(key);
-  const received = await submission.receive(maxMessageBytes(settings, caller), (chunk) => body.write(chunk));
-  const envelope = submission.envelope ?? envelopeFromHeader(received.header);
-  const sender = checkSender(settings, caller, received.header, envelope);
-  checkRecipients(caller, envelope.to);
+  const admit = (header: HeaderBlock) => {
+    const envelope = submission.envelope ?? envelopeFromHeader(header);
+    const sender = checkSender(settings, caller, header, envelope);
+    checkRecipients(caller, envelope.to);
+    return { envelope, sender };
+  };
+  const received = await submission.receive(
+    maxMessageBytes(settings, caller),
+    (chunk) => body.write(chunk),
+    (header) => void admit(header),
+  );
+  const { envelope, sender } = admit(received.header);
   const composed = submission.composed === true || submission.envelope === undefined;
   const record = newRecord(key, { envelope, composed, sender, received, traceparent: submission.traceparent });
 

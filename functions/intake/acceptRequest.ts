@@ -1,6 +1,6 @@
 /** Which way a request brings its message: as it is, in parts, or as JSON. */
 import type { HttpRequest } from '@azure/functions';
-import { type AcceptedAnswer, MESSAGE_CONTENT_TYPE, PARTS_HEADER } from '../contract/relayProtocol.ts';
+import { type AcceptedAnswer, ENVELOPE_HEADER, MESSAGE_CONTENT_TYPE, PARTS_HEADER } from '../contract/relayProtocol.ts';
 import type { Caller } from '../wiring/callers.ts';
 import { acceptJson } from './acceptJson.ts';
 import { acceptMessage, type IntakeOptions } from './acceptMessage.ts';
@@ -32,7 +32,11 @@ export async function acceptPost(
   request: HttpRequest,
 ): Promise<AcceptedAnswer> {
   const type = checkContentType(request, [MESSAGE_CONTENT_TYPE, JSON_CONTENT_TYPE]);
-  if (type === JSON_CONTENT_TYPE) return acceptJson(options, caller, id, request);
+  if (type === JSON_CONTENT_TYPE) {
+    if (request.headers.get(ENVELOPE_HEADER) !== null)
+      throw new Refusal('bad-request', `JSON says itself who gets the mail: send it without ${ENVELOPE_HEADER}.`);
+    return acceptJson(options, caller, id, request);
+  }
   return acceptRaw(options, caller, { id, request, envelope: envelopeOf(request) });
 }
 
@@ -45,7 +49,8 @@ function acceptRaw(
     id,
     envelope,
     traceparent: request.headers.get('traceparent'),
-    receive: (maxBytes, write) => receiveBody(openRequestBody(request, maxBytes), maxBytes, write),
+    receive: (maxBytes, write, checkHeader) =>
+      receiveBody(openRequestBody(request, maxBytes), maxBytes, write, checkHeader),
   });
 }
 

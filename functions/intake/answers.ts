@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import { isMessageId } from '../contract/messageId.ts';
+import { isMessageId, newMessageId } from '../contract/messageId.ts';
 import { type AcceptedAnswer, messagePath } from '../contract/relayProtocol.ts';
 import { Refusal } from './problems.ts';
 
@@ -15,8 +15,22 @@ export function messageIdOf(request: HttpRequest): string {
   return id;
 }
 
+const ids = new WeakMap<HttpRequest, string>();
+
+/** The id of a message that is posted: its Idempotency-Key, or one that is minted for it. */
+export function postedIdOf(request: HttpRequest): string {
+  const id = idempotencyKeyOf(request) ?? newMessageId();
+  ids.set(request, id);
+  return id;
+}
+
+/** The id that a request is about, as far as it has one: under it the same message may be sent again. */
+export function idOf(request: HttpRequest): string | undefined {
+  return ids.get(request) ?? request.params.id;
+}
+
 /** The `Idempotency-Key`, which becomes the id; undefined when there is none, 400 when it is not a UUID. */
-export function idempotencyKeyOf(request: HttpRequest): string | undefined {
+function idempotencyKeyOf(request: HttpRequest): string | undefined {
   const key = request.headers.get('idempotency-key');
   if (key === null) return undefined;
   const id = key

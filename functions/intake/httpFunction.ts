@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { Caller } from '../wiring/callers.ts';
 import { authentication, events } from '../wiring/relay.ts';
+import { idOf } from './answers.ts';
 import { authenticate } from './authenticate.ts';
 import { problemResponse, Refusal } from './problems.ts';
 import { letRunOut } from './requestBody.ts';
@@ -65,8 +66,14 @@ async function answer(
       function: name,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
+    // It may have failed after the state was made: then the mail goes out, and the same id makes trying again harmless.
+    const id = idOf(request);
     return problemResponse(
-      new Refusal('unavailable', 'The relay could not do this now. Nothing was promised: keep the mail and try again.'),
+      new Refusal(
+        'unavailable',
+        'The relay could not finish this now. A mail in it may or may not be stored: keep it and send it again under the same id.',
+        id === undefined ? {} : { id },
+      ),
     );
   }
 }

@@ -4,6 +4,7 @@ import { addressProblem } from '../contract/mailAddress.ts';
 import { domainInAscii } from '../mail/addressKey.ts';
 import { readAddressList } from '../mail/addressList.ts';
 import { Refusal } from './problems.ts';
+import { MAX_RECIPIENTS } from './requestEnvelope.ts';
 
 /** An address with the name to show for it. */
 export interface NamedAddress {
@@ -11,7 +12,6 @@ export interface NamedAddress {
   readonly name: string;
 }
 
-const MAX_RECIPIENTS = 500;
 const MAX_ATTACHMENTS = 250;
 const MAX_HEADERS = 50;
 /** Longest text in a header, in characters: subject, names, header values. */

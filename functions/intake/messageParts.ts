@@ -14,7 +14,7 @@ import type { Caller } from '../wiring/callers.ts';
 import { acceptMessage, type IntakeOptions } from './acceptMessage.ts';
 import { maxMessageBytes } from './callerRules.ts';
 import { promisedSha256 } from './contentDigest.ts';
-import { Refusal } from './problems.ts';
+import { isVerdict, Refusal } from './problems.ts';
 import { receiveBody } from './receiveBody.ts';
 import { openRequestBody } from './requestBody.ts';
 import { requiredEnvelope } from './requestEnvelope.ts';
@@ -32,10 +32,15 @@ export async function putPart(
 ): Promise<PartReceipt> {
   const n = /^[1-9]\d{0,3}$/.test(request.params.n ?? '') ? Number(request.params.n) : 0;
   if (n < 1 || n > MAX_PARTS) throw new Refusal('bad-request', `Parts are numbered from 1 to ${MAX_PARTS}.`);
-  const chunks: Uint8Array[] = [];
   const most = Math.min(MAX_PART_BYTES, maxMessageBytes(settings, caller));
-  for await (const chunk of openRequestBody(request, most)) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  // Filled as it comes: collected first and then joined, a part would be in memory twice, and several come at once.
+  const room = Buffer.allocUnsafeSlow(most);
+  let filled = 0;
+  for await (const chunk of openRequestBody(request, most, 'part')) {
+    room.set(chunk, filled);
+    filled += chunk.length;
+  }
+  const bytes = room.subarray(0, filled);
   if (bytes.length === 0) throw new Refusal('bad-request', 'The part is empty.');
   return parts.stage({ caller: caller.name, id }, n, bytes);
 }
@@ -49,7 +54,7 @@ export async function acceptParts(
 ): Promise<AcceptedAnswer> {
   const { parts, store } = options;
   const key = { caller: caller.name, id };
-  for await (const chunk of openRequestBody(request, MAX_PART_BYTES))
+  for await (const chunk of openRequestBody(request, MAX_PART_BYTES, 'part'))
     if (chunk.length > 0) throw new Refusal('bad-request', `A request with ${PARTS_HEADER} has no body.`);
   const wanted = listedParts(request.headers.get(PARTS_HEADER)!);
   const promised = promisedSha256(request.headers.get(WHOLE_DIGEST_HEADER), WHOLE_DIGEST_HEADER);
@@ -61,10 +66,10 @@ export async function acceptParts(
       id,
       envelope,
       traceparent: request.headers.get('traceparent'),
-      async receive(maxBytes, write) {
+      async receive(maxBytes, write, checkHeader) {
         const whole = await parts.open(key, wanted);
         if (!whole) throw missing(wanted, await parts.list(key));
-        const received = await receiveBody(whole, maxBytes, write);
+        const received = await receiveBody(whole, maxBytes, write, checkHeader);
         if (received.sha256 === promised) return received;
         throw new Refusal('bad-request', `The parts do not have the digest that ${WHOLE_DIGEST_HEADER} promises.`);
       },
@@ -73,10 +78,9 @@ export async function acceptParts(
     return answer;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (error.problem !== 'parts-missing') {
-      await parts.discard(key);
-      throw error;
-    }
+    // Only a verdict makes the parts useless: after anything else the same commit comes again.
+    if (isVerdict(error)) await parts.discard(key);
+    if (error.problem !== 'parts-missing') throw error;
     // The answer to an earlier commit may have been lost, and the parts are gone because the message is accepted.
     const known = (await store.readState(key))?.record;
     if (known?.bodySha256 !== promised || known.envelopeSha256 !== envelopeSha256(envelope.from, envelope.to))

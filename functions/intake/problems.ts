@@ -1,6 +1,11 @@
 /** Refusals as RFC 9457 problem documents. The edge takes a refusal for a verdict only when it comes in this form. */
 import type { HttpResponseInit } from '@azure/functions';
-import { PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_BASE, type ProblemName } from '../contract/relayProtocol.ts';
+import {
+  PROBLEM_CONTENT_TYPE,
+  PROBLEM_TYPE_BASE,
+  type ProblemName,
+  VERDICT_STATUSES,
+} from '../contract/relayProtocol.ts';
 
 /** Status and title of every problem. */
 export const PROBLEMS: Record<ProblemName, { status: number; title: string }> = {
@@ -32,6 +37,11 @@ export class Refusal extends Error {
     this.problem = problem;
     this.extensions = extensions;
   }
+}
+
+/** Whether the message will never be accepted as it is; else the same request may succeed later. */
+export function isVerdict({ problem }: Refusal): boolean {
+  return problem === 'sender-refused' || VERDICT_STATUSES.includes(PROBLEMS[problem].status);
 }
 
 /** The HTTP answer of a refusal. */

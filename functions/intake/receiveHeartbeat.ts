@@ -93,7 +93,7 @@ async function readHeartbeat(request: HttpRequest): Promise<ReceivedHeartbeat> {
   if (type !== 'application/json')
     throw new Refusal('unsupported-media-type', 'Send the heartbeat as application/json.');
   const chunks: Uint8Array[] = [];
-  for await (const chunk of openRequestBody(request, MAX_HEARTBEAT_BYTES)) chunks.push(chunk);
+  for await (const chunk of openRequestBody(request, MAX_HEARTBEAT_BYTES, 'heartbeat')) chunks.push(chunk);
   let value: unknown;
   try {
     value = JSON.parse(Buffer.concat(chunks).toString());

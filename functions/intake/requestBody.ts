@@ -14,44 +14,51 @@ import { Refusal } from './problems.ts';
  * RFC 9530), at most `maxBytes` before and after inflating. Everything else is thrown as a {@link Refusal}, so nothing
  * may be promised before the end. Header problems are thrown at once, by the call itself.
  */
-export function openRequestBody(request: HttpRequest, maxBytes: number): AsyncIterable<Uint8Array> {
-  const announced = announcedLength(request, maxBytes);
+export function openRequestBody(
+  request: HttpRequest,
+  maxBytes: number,
+  what: Measured = 'message',
+): AsyncIterable<Uint8Array> {
+  const announced = announcedLength(request, maxBytes, what);
   const promised = promisedSha256(request.headers.get(DIGEST_HEADER));
-  const sent = checkedBody(request, { maxBytes, announced, promised });
+  const sent = checkedBody(request, { maxBytes, what, announced, promised });
   const coding = request.headers.get('content-encoding')?.trim().toLowerCase() || 'identity';
   if (coding === 'identity') return sent;
-  if (coding === 'gzip' || coding === 'x-gzip') return inflated(sent, maxBytes);
+  if (coding === 'gzip' || coding === 'x-gzip') return inflated(sent, maxBytes, what);
   throw new Refusal('unsupported-media-type', `Content-Encoding ${coding.slice(0, 40)} is not supported; gzip is.`);
 }
 
+/** What is measured: only the limit of a message is one that whoever submits mail can plan with. */
+export type Measured = 'message' | 'JSON text' | 'part' | 'heartbeat';
+
 /** The refusal of what has more bytes than allowed. */
-export function tooLarge(maxBytes: number): Refusal {
-  return new Refusal('message-too-large', `The message has more than ${maxBytes} bytes, the most it may have here.`, {
-    maxMessageBytes: maxBytes,
-  });
+export function tooLarge(maxBytes: number, what: Measured): Refusal {
+  const detail = `The ${what} has more than ${maxBytes} bytes, the most it may have here.`;
+  return new Refusal('message-too-large', detail, what === 'message' ? { maxMessageBytes: maxBytes } : {});
 }
 
-function announcedLength(request: HttpRequest, maxBytes: number): number | undefined {
+function announcedLength(request: HttpRequest, maxBytes: number, what: Measured): number | undefined {
   const text = request.headers.get('content-length');
   if (text === null) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw new Refusal('bad-request', 'Content-Length is not a number.');
-  if (Number(text) > maxBytes) throw tooLarge(maxBytes);
+  if (Number(text) > maxBytes) throw tooLarge(maxBytes, what);
   return Number(text);
 }
 
 interface Checks {
   readonly maxBytes: number;
+  readonly what: Measured;
   readonly announced: number | undefined;
   readonly promised: string | undefined;
 }
 
 async function* checkedBody(request: HttpRequest, checks: Checks): AsyncGenerator<Uint8Array> {
-  const { maxBytes, announced, promised } = checks;
+  const { maxBytes, what, announced, promised } = checks;
   const hash = promised === undefined ? undefined : createHash('sha256');
   let received = 0;
   for await (const chunk of rawBody(request)) {
     received += chunk.length;
-    if (received > maxBytes) throw tooLarge(maxBytes);
+    if (received > maxBytes) throw tooLarge(maxBytes, what);
     hash?.update(chunk);
     yield chunk;
   }
@@ -96,7 +103,11 @@ export async function letRunOut(request: HttpRequest): Promise<void> {
   }
 }
 
-async function* inflated(sent: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+async function* inflated(
+  sent: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  what: Measured,
+): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip();
   const fed = pipeline(Readable.from(sent, { objectMode: false }), gunzip);
   fed.catch(() => {}); // The same error comes out of `gunzip` below.
@@ -104,7 +115,7 @@ async function* inflated(sent: AsyncIterable<Uint8Array>, maxBytes: number): Asy
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > maxBytes) throw tooLarge(maxBytes);
+      if (size > maxBytes) throw tooLarge(maxBytes, what);
       yield chunk;
     }
     // gzip ends by its own mark; what is checked of the bytes as sent is known only at their end.

@@ -7,6 +7,9 @@ import { entriesOf, hasUnreadable } from '../mail/chooseSender.ts';
 import type { HeaderBlock } from '../mail/headerBlock.ts';
 import { Refusal } from './problems.ts';
 
+/** Most recipients of one mail (Exchange Online's recipient limit of a message). */
+export const MAX_RECIPIENTS = 500;
+
 /** The envelope in the request's header; undefined when there is none. Refuses one that cannot be read or used. */
 export function envelopeOf(request: { readonly headers: { get(name: string): string | null } }): Envelope | undefined {
   const text = request.headers.get(ENVELOPE_HEADER);
@@ -40,7 +43,13 @@ export function envelopeFromHeader(header: HeaderBlock): Envelope {
     });
   const to = entries.map(({ address }) => address!);
   if (to.length === 0) throw new Refusal('unprocessable-message', 'To, Cc and Bcc name no recipient.');
-  return appEnvelope(to);
+  const envelope = appEnvelope(to);
+  if (envelope.to.length > MAX_RECIPIENTS)
+    throw new Refusal(
+      'unprocessable-message',
+      `To, Cc and Bcc hold ${envelope.to.length} recipients; Exchange takes ${MAX_RECIPIENTS}. Send it as several mails.`,
+    );
+  return envelope;
 }
 
 /** The envelope of a mail that an application composed: no device, no edge, each recipient once. */

@@ -1,7 +1,6 @@
 // Whatever an edge, or who calls itself one, puts: a promise, a 4xx problem, never a crash and never a wrong recipient.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { HttpRequest } from '@azure/functions';
 import fc from 'fast-check';
@@ -11,9 +10,9 @@ import { acceptPut } from '../../intake/acceptRequest.ts';
 import { putPart } from '../../intake/messageParts.ts';
 import { PROBLEMS, Refusal } from '../../intake/problems.ts';
 import { receiveHeartbeat } from '../../intake/receiveHeartbeat.ts';
-import type { PartStore } from '../../storage/partStore.ts';
 import { createRelayEvents } from '../../wiring/relayEvents.ts';
 import { readSettings } from '../../wiring/settings.ts';
+import { createMemoryParts } from '../storage/memoryParts.ts';
 import { createMemoryQueues, createMemoryStore } from '../storage/memoryStore.ts';
 
 const settings = readSettings({ MailStorage: 'x', GRAPH_CREDENTIAL: 'none' });
@@ -30,28 +29,6 @@ const envelope = encodeEnvelope({
   edge: 'plant-7',
   client: { address: '', helo: '', user: '', tls: '' },
 });
-
-/** The parts of one message, in memory. */
-function memoryParts(): PartStore {
-  const staged = new Map<string, Buffer>();
-  return {
-    async stage(_, n, bytes) {
-      staged.set(`${n} ${hex(bytes)}`, bytes);
-      return { n, bytes: bytes.length, sha256: hex(bytes) };
-    },
-    list: async () =>
-      [...staged].map(([name, { length }]) => ({
-        n: Number.parseInt(name, 10),
-        bytes: length,
-        sha256: name.split(' ')[1]!,
-      })),
-    async open(_, parts) {
-      const found = parts.map(({ n, sha256 }) => staged.get(`${n} ${sha256}`));
-      return found.every((part) => part !== undefined) ? Readable.from(found) : undefined;
-    },
-    discard: async () => staged.clear(),
-  };
-}
 
 /** The HTTP status that the work comes to. Anything but a promise or a refusal of the request is thrown. */
 async function status(work: () => Promise<unknown>): Promise<number> {
@@ -72,7 +49,7 @@ function request(params: Record<string, string>, headers: Record<string, string>
 
 function intake() {
   const store = createMemoryStore();
-  return { store, options: { settings, store, queues: createMemoryQueues(), events, parts: memoryParts() } };
+  return { store, options: { settings, store, queues: createMemoryQueues(), events, parts: createMemoryParts() } };
 }
 
 // Header values as HTTP carries them: visible ASCII, no blanks around.
