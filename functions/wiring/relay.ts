@@ -17,6 +17,7 @@ import { openMailStorage } from './mailStorage.ts';
 import { createRelayEvents, type RelayEvents } from './relayEvents.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+import { untilMade } from './untilMade.ts';
 
 export interface Relay extends PartOptions, LargeDeliveryOptions {
   readonly limits: RateLimits;
@@ -45,13 +46,8 @@ export const authentication: AuthenticationOptions = {
       : undefined,
 };
 
-let made: Promise<Relay> | undefined;
-
 /** The relay of this process. */
-export function relay(): Promise<Relay> {
-  made ??= makeRelay();
-  return made;
-}
+export const relay: () => Promise<Relay> = untilMade(makeRelay);
 
 async function makeRelay(): Promise<Relay> {
   const [{ blobs, queues }] = await Promise.all([openMailStorage(settings), telemetry.start()]);
