@@ -41,7 +41,13 @@ export interface GraphClient {
   call(path: string, send: (request: GraphRequest) => Promise<unknown>): Promise<GraphReply>;
 }
 
-const FAILURE = 'relayFailure';
+/** What a call brings into the chain, and what the chain tells of it. */
+interface Passage {
+  readonly bearer: string;
+  /** The SDK turns every error into one of its own and drops the cause, which says whether the request ever left. */
+  error?: unknown;
+}
+const PASSAGE = 'relayPassage';
 
 /** Longest part of an answer that is read: errors, ids and short lists; never a mail. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -53,7 +59,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   const client = Client.initWithMiddleware({
     baseUrl,
     defaultVersion: 'v1.0',
-    middleware: chain(tokenMiddleware(token), httpMiddleware(options.fetch ?? globalThis.fetch)),
+    middleware: chain(tokenMiddleware(), httpMiddleware(options.fetch ?? globalThis.fetch)),
   });
 
   return {
@@ -61,21 +67,19 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       callOut(`Graph ${resourceOf(path)}`, { 'server.address': host }, async (span) => {
         const clientRequestId = crypto.randomUUID();
         span.setAttribute('clientRequestId', clientRequestId);
-        // Before the clock starts: a slow identity endpoint is no slow Graph.
-        await token.get().catch((cause: unknown) => {
-          throw new NoTokenError(cause);
-        });
+        // One clock over both: the claim on the mail covers no more. A slow identity endpoint leaves Graph half of it.
+        const signal = AbortSignal.timeout(timeoutMs);
+        const bearer = await tokenWithin(token, timeoutMs / 2);
         const began = performance.now();
-        // The SDK turns every error into one of its own and drops the cause, which says whether the request ever left.
-        const failure: { error?: unknown } = {};
+        const passage: Passage = { bearer };
         const request = client
           .api(path)
           .responseType(ResponseType.RAW)
           .header('client-request-id', clientRequestId)
-          .option('signal', AbortSignal.timeout(timeoutMs))
-          .option(FAILURE, failure);
+          .option('signal', signal)
+          .option(PASSAGE, passage);
         const response = (await send(request).catch((error: unknown) => {
-          throw failure.error ?? error;
+          throw passage.error ?? error;
         })) as Response;
         const json = await readJson(response);
         const requestId = response.headers.get('request-id') ?? '';
@@ -112,24 +116,34 @@ function chain(first: Middleware, second: Middleware): Middleware {
   return first;
 }
 
-/** Puts the token on. Its own failure is told apart: no token, no request, nothing sent. */
-function tokenMiddleware(token: TokenSource): Middleware {
+/** A token, or a {@link NoTokenError} in time: without one there is no request, and nothing is sent. */
+async function tokenWithin(token: TokenSource, ms: number): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`The identity endpoint took longer than ${ms / 1000} s.`)), ms);
+  });
+  try {
+    return await Promise.race([token.get(), late]);
+  } catch (cause) {
+    throw new NoTokenError(cause);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Puts the token on, and keeps what went wrong behind it. */
+function tokenMiddleware(): Middleware {
   let next: Middleware | undefined;
   return {
     async execute(context: Context) {
-      const { [FAILURE]: failure, ...options } = (context.options ?? {}) as RequestInit & {
-        [FAILURE]?: { error?: unknown };
-      };
+      const { [PASSAGE]: passage, ...options } = context.options as RequestInit & { [PASSAGE]: Passage };
+      const headers = new Headers(options.headers);
+      headers.set('authorization', `Bearer ${passage.bearer}`);
+      context.options = { ...options, headers };
       try {
-        const bearer = await token.get().catch((cause: unknown) => {
-          throw new NoTokenError(cause);
-        });
-        const headers = new Headers(options.headers);
-        headers.set('authorization', `Bearer ${bearer}`);
-        context.options = { ...options, headers };
         await next!.execute(context);
       } catch (error) {
-        if (failure) failure.error = error;
+        passage.error = error;
         throw error;
       }
     },
@@ -145,8 +159,8 @@ function httpMiddleware(fetch: typeof globalThis.fetch): Middleware {
       trace
         .getActiveSpan()
         ?.setAttribute('http.request.method', String(context.options?.method ?? 'GET').toUpperCase());
-      // Never follow a redirect: the mail and the token are for this host alone.
-      context.response = await fetch(context.request, { ...context.options, redirect: 'error' } as RequestInit);
+      // Never follow a redirect: the mail and the token are for this host alone. As an answer, it is a refusal.
+      context.response = await fetch(context.request, { ...context.options, redirect: 'manual' } as RequestInit);
     },
   };
 }

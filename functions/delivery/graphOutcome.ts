@@ -37,10 +37,10 @@ export interface GraphAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
-type Verdict = 'reject' | 'mailbox' | 'operator' | 'throttled' | 'tooLarge';
+type Verdict = 'reject' | 'mailbox' | 'operator' | 'throttled' | 'tooLarge' | 'ambiguous';
 
 /** Graph's and Exchange's own codes (Graph: "Error responses and resource types"; Exchange: EWS ResponseCode). */
-const BY_CODE: Readonly<Record<string, Verdict>> = {
+export const BY_CODE: Readonly<Record<string, Verdict>> = {
   ErrorMimeContentInvalidBase64String: 'reject',
   ErrorMimeContentInvalid: 'reject',
   ErrorInvalidRecipients: 'reject',
@@ -62,13 +62,16 @@ const BY_CODE: Readonly<Record<string, Verdict>> = {
   ErrorQuotaExceeded: 'operator',
   ApplicationThrottled: 'throttled',
   TooManyRequests: 'throttled',
+  InvalidInternetMessageHeader: 'reject',
+  InvalidInternetMessageHeaderCollection: 'reject',
+  ErrorAttachmentSessionIsSupportedOnlyForFileAttachments: 'reject',
+  ErrorAttachmentSizeShouldNotBeLessThanMinimumSize: 'reject',
+  // The service failed, whatever the status says.
+  ErrorServerBusy: 'ambiguous',
+  ErrorInternalServerError: 'ambiguous',
+  UnknownError: 'ambiguous',
+  CommandConcurrencyLimitReached: 'ambiguous',
 };
-
-/** Whether a reason's code asks for an administrator: the mail and its sender are not at fault. */
-export function isOperatorCode(code: string): boolean {
-  const status = /^HTTP (\d{3})$/.exec(code)?.[1];
-  return code === NO_TOKEN || (status ? BY_STATUS[Number(status)] : BY_CODE[code]) === 'operator';
-}
 
 const NO_TOKEN = 'NoToken';
 
@@ -81,14 +84,14 @@ const BY_STATUS: Readonly<Record<number, Verdict>> = {
   509: 'throttled',
 };
 
-/** Service side failures after which the mail may have gone out (Graph has no idempotency key). */
-const AMBIGUOUS_STATUS: ReadonlySet<number> = new Set([500, 502, 503, 504]);
-
 /** The meaning of an answer to `sendMail` (https://learn.microsoft.com/graph/api/user-sendmail): only 202 is success. */
 export function outcomeOfSend(answer: GraphAnswer): GraphOutcome {
   if (answer.status === 202) return { kind: 'accepted' };
   // Graph was seen to answer 200 to a message that it found too large and did not send.
   if (answer.status === 200) return { ...rejection(answer, 'MessageTooLarge'), tooLarge: true };
+  // Another success that nobody has described: it may be one.
+  if (answer.status > 200 && answer.status < 300)
+    return { kind: 'retry', class: 'ambiguous', reason: `HTTP ${answer.status}: ${meaningOf(answer.status)}` };
   return outcomeOfCall(answer);
 }
 
@@ -101,9 +104,7 @@ export function outcomeOfCall(answer: GraphAnswer): GraphOutcome {
     reason: `${code || `HTTP ${status}`}: ${message || meaningOf(status)}`,
     ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }),
   });
-  if (AMBIGUOUS_STATUS.has(status)) return retry('ambiguous');
-  const verdict = /maximum request length/i.test(message) ? 'tooLarge' : (BY_CODE[code] ?? BY_STATUS[status]);
-  switch (verdict) {
+  switch (verdictOf(answer)) {
     case 'reject':
       return rejection(answer, code);
     case 'mailbox':
@@ -111,11 +112,21 @@ export function outcomeOfCall(answer: GraphAnswer): GraphOutcome {
     case 'tooLarge':
       return { ...rejection(answer, code || 'MessageTooLarge'), tooLarge: true };
     case 'operator':
+      return retry('operator');
     case 'throttled':
-      return retry(verdict);
+      return retry('throttled');
+    case 'ambiguous':
+      return retry('ambiguous');
     default:
       return retry('refused');
   }
+}
+
+/** What the status says of itself comes first: 429 is no failure of the service, and of 5xx only two are known as none. */
+function verdictOf({ status, code, message }: GraphAnswer): Verdict | undefined {
+  if (status === 429) return 'throttled';
+  if (status >= 500) return BY_STATUS[status] ?? 'ambiguous';
+  return /maximum request length/i.test(message) ? 'tooLarge' : (BY_CODE[code] ?? BY_STATUS[status]);
 }
 
 function rejection({ status, message }: GraphAnswer, code: string): Extract<GraphOutcome, { kind: 'reject' }> {

@@ -12,6 +12,7 @@ export interface FakeAnswer {
   /** The connection is reset once the request is in. */
   readonly reset?: boolean;
   readonly retryAfter?: string;
+  readonly location?: string;
   readonly delayMs?: number;
   readonly hang?: boolean;
   /** The connection breaks in the middle of the answer's body. */
@@ -20,6 +21,7 @@ export interface FakeAnswer {
 
 export interface FakeGraph {
   readonly calls: { path: string; body: string; headers: IncomingHttpHeaders }[];
+  readonly url: string;
   client(timeoutMs: number): GraphClient;
   close(): Promise<void>;
 }
@@ -34,12 +36,13 @@ export async function startFakeGraph(answers: readonly FakeAnswer[]): Promise<Fa
     calls.push({ path: request.url!, body: Buffer.concat(chunks).toString(), headers: request.headers });
     if (answer.hang) return;
     if (answer.reset) return void request.socket.resetAndDestroy();
-    const { status = 202, code, retryAfter, delayMs = 0 } = answer;
+    const { status = 202, code, retryAfter, location, delayMs = 0 } = answer;
     const json = code ? { error: { code, message: 'Said by Graph.' } } : answer.json;
     setTimeout(() => {
       response.writeHead(status, {
         'request-id': 'graph-request-id',
         ...(retryAfter && { 'retry-after': retryAfter }),
+        ...(location && { location }),
         ...(json !== undefined && { 'content-type': 'application/json' }),
       });
       if (answer.cutOff) {
@@ -53,11 +56,13 @@ export async function startFakeGraph(answers: readonly FakeAnswer[]): Promise<Fa
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
   return {
     calls,
+    url,
     client: (timeoutMs) =>
       createGraphClient({
-        baseUrl: `http://127.0.0.1:${port}`,
+        baseUrl: url,
         token: { get: async () => 'token', forget: () => {} },
         timeoutMs,
       }),
