@@ -45,14 +45,14 @@ export async function sweepMail(options: SweepOptions, now = Date.now()): Promis
     }
     const { record } = current;
     if (record.state === 'sent') cleared += await clear(options, body);
-    else if (record.state === 'failed' && !record.reported) await reportFailure(options, current);
+    else if (record.state === 'failed' && !record.reported) await tried(options, () => reportFailure(options, current));
     else if (record.state === 'failed' && record.digestDue) digest.push(current);
     if (record.state !== 'accepted' && record.state !== 'sending') continue;
     waiting++;
     oldest = Math.min(oldest, Date.parse(record.acceptedAt));
     if (now - movesAt(current) > LATE_MS) late.push(current);
   }
-  await reportDigest(options, digest);
+  await tried(options, () => reportDigest(options, digest));
   const length = await queueLength(queues);
   const paused = settings.DELIVERY === 'paused' || (await store.renewPause());
   let woken = 0;
@@ -71,6 +71,15 @@ async function wake({ store, queues }: SweepOptions, { record, etag }: StoredSta
   if (record.state === 'accepted' && !(await store.replaceState({ ...record, due }, etag))) return 0;
   await queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
   return 1;
+}
+
+/** What fails for one mail keeps nothing from the others; the next sweep tries it again. */
+async function tried({ events }: SweepOptions, report: () => Promise<void>): Promise<void> {
+  try {
+    await report();
+  } catch (error) {
+    events.trouble('A failure could not be reported. The next sweep tries again.', { error: String(error) });
+  }
 }
 
 async function queueLength(queues: DeliveryQueues): Promise<number> {

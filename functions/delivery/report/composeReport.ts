@@ -31,7 +31,10 @@ export function composeReport(report: Report, failed: MessageStateRecord): Buffe
     `     (${reason})`,
     `What to do: ${remedy}`,
     '',
-    `As far as the relay can tell, nobody has got it. It is kept for 30 days under the id ${failed.id};`,
+    failed.reasonClass === 'ambiguous'
+      ? 'It may have been delivered all the same: ask before it is sent again.'
+      : 'As far as the relay can tell, nobody has got it.',
+    `It is kept for 30 days under the id ${failed.id};`,
     'an administrator of the relay can look at it and retry it.',
   ];
   const perMessage = [

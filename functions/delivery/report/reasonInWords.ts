@@ -11,6 +11,11 @@ const UNKNOWN: Words = {
     'The administrator can look the code up in the documentation of Microsoft Graph, mend the cause and retry the message.',
 };
 
+/** The same words for several codes. */
+function words(codes: readonly string[], said: Words): Record<string, Words> {
+  return Object.fromEntries(codes.map((code) => [code, said]));
+}
+
 const WORDS: Readonly<Record<string, Words>> = {
   ErrorSendAsDenied: {
     meaning: 'The mailbox that sends is not allowed to send as the address in From.',
@@ -52,8 +57,33 @@ const WORDS: Readonly<Record<string, Words>> = {
     meaning: 'The stored message is gone.',
     remedy: 'Send the message again. Somebody or something deleted it from the storage account.',
   },
+  ...words(['ErrorAccessDenied', 'Authorization_RequestDenied'], {
+    meaning: 'The relay may not send from the mailbox.',
+    remedy:
+      'Grant the identity of the relay Mail.Send, and take the mailbox into the scope of the role or the access policy.',
+  }),
+  ...words(['InvalidAuthenticationToken', 'NoToken'], {
+    meaning: 'The relay could not sign in to Microsoft 365.',
+    remedy: 'Look at the managed identity: GRAPH_CLIENT_ID, its permissions, and whether the function app has it.',
+  }),
+  ...words(['ErrorQuotaExceeded', 'HTTP 507'], {
+    meaning: 'The mailbox that sends is full.',
+    remedy: 'Make room in the mailbox, Sent Items first, or raise its quota.',
+  }),
+  CheckFailed: {
+    meaning: 'The message may have been sent, and the relay could not look into the mailbox to find out.',
+    remedy: 'Grant the permission to read mail that AMBIGUOUS_SEND=check needs, or ask a recipient, then retry it.',
+  },
+  UploadHostRefused: {
+    meaning: 'Microsoft 365 named a host for the upload that the relay does not trust.',
+    remedy: 'If the host is one of Microsoft’s, add it to GRAPH_UPLOAD_HOSTS and retry the message.',
+  },
+  SenderRefused: {
+    meaning: 'The sender rules name a mailbox that whoever submitted the message may not use.',
+    remedy: 'Allow the mailbox in CALLERS (senders), or change SENDER_RULES, and retry the message.',
+  },
   DeliveryCrashed: {
-    meaning: 'The relay failed three times while it was sending the message.',
+    meaning: 'The relay failed again and again while it was sending the message.',
     remedy: 'Look for relay.trouble events of this message, report the bug, and retry the message.',
   },
 };
@@ -65,5 +95,9 @@ export function codeOfReason(reason: string): string {
 
 /** The words for a reason as the state record holds it. */
 export function reasonInWords(reason: string): Words {
-  return WORDS[codeOfReason(reason)] ?? UNKNOWN;
+  const code = codeOfReason(reason);
+  // Of a mail that was given up, the last attempt's code says more.
+  const last = code === 'GaveUp' ? codeOfReason(reason.replace(/^GaveUp: \d+ attempts, the last: /, '')) : '';
+  const { meaning, remedy } = WORDS[code] ?? UNKNOWN;
+  return { meaning, remedy: WORDS[last]?.remedy ?? remedy };
 }

@@ -17,10 +17,8 @@ import { REPORTS_CALLER } from '../../wiring/callers.ts';
 import type { EventAttributes } from '../../wiring/relayEvents.ts';
 import { usableTraceparent } from '../../wiring/telemetry/mailTrace.ts';
 import type { DeliveryOptions } from '../deliverMessage.ts';
-import { isOperatorCode } from '../graphOutcome.ts';
 import { readStoredHeader } from '../storedHeader.ts';
 import { composeDigest, composeReport } from './composeReport.ts';
-import { codeOfReason } from './reasonInWords.ts';
 
 export type ReportOptions = Pick<DeliveryOptions, 'store' | 'queues' | 'events' | 'settings'>;
 
@@ -74,17 +72,15 @@ async function addresseeOf(
   { settings, store }: ReportOptions,
   record: MessageStateRecord,
 ): Promise<string | undefined> {
-  const { from, caller, reason } = record;
-  if (from === '' || caller === REPORTS_CALLER || isOperatorCode(lastCodeOf(reason ?? ''))) return undefined;
+  const { from, caller } = record;
+  if (from === '' || caller === REPORTS_CALLER || record.reasonClass === 'operator') return undefined;
   const header = await readStoredHeader(store, record);
-  if (header && isAutomatic(header)) return undefined;
+  // Whether a person sent it, nobody can say: a report to the sender could start a loop.
+  if (!header) return settings.POSTMASTER;
+  if (isAutomatic(header)) return undefined;
   const rules = settings.callers.find(({ name }) => name === caller);
   const mayMail = rules !== undefined && matchesAny(rules.recipients, from) && addressProblem(from) === undefined;
   return mayMail ? from : settings.POSTMASTER;
-}
-
-function lastCodeOf(reason: string): string {
-  return codeOfReason(reason.replace(/^GaveUp: \d+ attempts, the last: /, ''));
 }
 
 /** Mail that no person sent (RFC 3834 section 2): a report about it could start a loop. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { simpleParser } from 'mailparser';
 import { deliverMessage } from '../../delivery/deliverMessage.ts';
+import { reasonInWords } from '../../delivery/report/reasonInWords.ts';
 import { sweepMail } from '../../delivery/sweepMail.ts';
 import type { MessageStateRecord } from '../../storage/messageState.ts';
 import { wakeUpOf } from '../../storage/wakeUp.ts';
@@ -106,3 +107,63 @@ test('a report that broke off is finished by the sweeper, and is still one', asy
   const { reported, digestDue } = await relay.state(mail);
   assert.deepEqual([reported, digestDue], [true, false]);
 });
+
+test('where the header cannot be read, nobody knows whether a person sent it: the postmaster is told', async () => {
+  const { relay } = await failed({ from: 'alice@contoso.com' }, `X: ${'x'.repeat(300_000)}\r\n\r\nx`);
+  assert.deepEqual(
+    reports(relay).map(({ to }) => to),
+    [['postmaster@contoso.com']],
+  );
+});
+
+test('a report does not say that nobody has got what may have been delivered', async () => {
+  const acceptedAt = new Date(Date.now() - 4 * 24 * 3600_000).toISOString();
+  const { relay } = await failed({ from: 'alice@contoso.com', acceptedAt, attempts: 25 }, undefined, { status: 504 });
+  const { bytes } = relay.store.bodies.get(`reports/${reports(relay)[0]!.id}`)!;
+  const { text } = await simpleParser(bytes);
+  assert.match(text!, /It may have been delivered all the same/);
+  assert.doesNotMatch(text!, /nobody has got it/);
+});
+
+test('what an administrator had to see to is known by what was written down, not by the words of a reason', async () => {
+  const acceptedAt = new Date(Date.now() - 4 * 24 * 3600_000).toISOString();
+  const { relay } = await failed({ from: 'alice@contoso.com', acceptedAt, attempts: 25 }, undefined, {
+    status: 401,
+    code: 'CodeOfTomorrow',
+  });
+  assert.deepEqual(reports(relay), []);
+});
+
+test('a failure that cannot be reported keeps the sweeper from nothing else', async (t) => {
+  const relay = await newRelay([], ENV);
+  t.after(relay.graphServer.close);
+  const one = await relay.accept({ state: 'failed', reason: 'X: y', from: 'alice@contoso.com' });
+  const other = await relay.accept({ state: 'failed', reason: 'X: y', from: 'bob@contoso.com' });
+  const store = {
+    ...relay.store,
+    markOnce: (mark: string, value: string) =>
+      value === one.id ? Promise.reject(new Error('storage is away')) : relay.store.markOnce(mark, value),
+  };
+  await sweepMail({ ...relay.options, store });
+  assert.deepEqual([(await relay.state(one)).reported, (await relay.state(other)).reported], [false, true]);
+  assert.ok(relay.names().includes('relay.trouble'));
+});
+
+for (const code of [
+  'ErrorAccessDenied',
+  'Authorization_RequestDenied',
+  'InvalidAuthenticationToken',
+  'NoToken',
+  'ErrorQuotaExceeded',
+  'HTTP 507',
+  'CheckFailed',
+  'UploadHostRefused',
+  'SenderRefused',
+])
+  test(`${code} has words of its own`, () => {
+    assert.notEqual(reasonInWords(`${code}: why`).meaning, reasonInWords('Unheard: of').meaning);
+    assert.equal(
+      reasonInWords(`GaveUp: 20 attempts, the last: ${code}: why`).remedy,
+      reasonInWords(`${code}: why`).remedy,
+    );
+  });
