@@ -9,8 +9,10 @@
 //   node power-cut/powerCut.ts --eatmydata the same without fsync: must find lost mail
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -54,7 +56,7 @@ async function trial({ inject, after = Number.POSITIVE_INFINITY }: Trial) {
   run('truncate', '-s', '192M', image);
   run('mkfs.ext4', '-q', '-F', image);
   run('mount', '-o', 'loop', image, mount);
-  const said = new Map<string, Word>();
+  const words = new Map<string, Word>();
   let refused = 0;
   try {
     const command = [process.execPath, here('writer.ts'), join(mount, 'spool'), inject ? '120' : '1000000'];
@@ -62,26 +64,24 @@ async function trial({ inject, after = Number.POSITIVE_INFINITY }: Trial) {
     const [program = '', ...args] = [...strace, ...command];
     const env = withoutSync ? { ...process.env, LD_PRELOAD: EATMYDATA } : process.env;
     const writer = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-    await listen(
-      writer,
-      (line) => {
-        if (said.size >= after) return;
-        const [last = '', id = '', digest = said.get(id)?.digest ?? ''] = line.split(' ');
-        if (last === 'refused') refused++;
-        else if (last !== 'keeping' || said.get(id)?.last !== 'dropping') said.set(id, { last, digest });
-        if (said.size >= after) signal(writer, 'SIGSTOP');
-      },
-      () => said.size >= after,
-    );
+    // Everything the writer says before it stops holds at the cut, also what is read after it.
+    const said = listen(writer, (line) => {
+      const [last = '', id = '', digest = words.get(id)?.digest ?? ''] = line.split(' ');
+      if (last === 'refused') refused++;
+      else if (last !== 'keeping' || words.get(id)?.last !== 'dropping') words.set(id, { last, digest });
+      if (words.size >= after) signal(writer, 'SIGSTOP');
+    });
+    await (inject ? said : stopped(writer));
     run('cp', '--sparse=always', image, `${image}.cut`);
     signal(writer, 'SIGKILL');
     await exited(writer);
+    await said;
   } finally {
     run('umount', mount);
   }
   run('mount', '-o', 'loop', `${image}.cut`, looks);
   try {
-    return { said, refused, found: look(join(looks, 'spool')) };
+    return { said: words, refused, found: look(join(looks, 'spool')) };
   } finally {
     run('umount', looks);
   }
@@ -108,17 +108,26 @@ function judge(id: string, { last, digest }: Word, { queued, failed }: Findings)
   return last === 'gone' && (queued.has(id) || failed.has(id)) ? 'revived' : 'right';
 }
 
-function listen(writer: ChildProcess, onLine: (line: string) => void, done: () => boolean): Promise<void> {
+/** Resolves when the writer has said everything. */
+function listen(writer: ChildProcess, onLine: (line: string) => void): Promise<void> {
   return new Promise((resolve) => {
     let rest = '';
     writer.stdout!.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) onLine(line);
-      if (done()) resolve();
     });
     writer.stdout!.on('end', resolve);
   });
+}
+
+/** Resolves when the whole process stands still, or is no more. */
+async function stopped(child: ChildProcess): Promise<void> {
+  for (;;) {
+    const status = await readFile(`/proc/${child.pid}/stat`, 'latin1').catch(() => undefined); // it is no more
+    if (!status || /^\d+ \(.*\) [TZX] /.test(status)) return;
+    await setTimeout(5);
+  }
 }
 
 function exited(child: ChildProcess): Promise<unknown> {
