@@ -4,5 +4,7 @@ import { receiveHeartbeat } from './intake/receiveHeartbeat.ts';
 import { relay } from './wiring/relay.ts';
 
 callerFunction('receiveHeartbeat', 'PUT', 'edges/{name}', async (request, caller) => {
-  return { status: 200, jsonBody: await receiveHeartbeat(await relay(), caller, request) };
+  const { limits, ...options } = await relay();
+  limits.takeHeartbeat(caller, request.params.name ?? '');
+  return { status: 200, jsonBody: await receiveHeartbeat(options, caller, request) };
 });

@@ -7,5 +7,7 @@ import { relay } from './wiring/relay.ts';
 callerFunction('retryMessage', 'POST', 'messages/{id}/retry', async (request, caller) => {
   const key = { caller: caller.name, id: messageIdOf(request) };
   const mayDuplicate = request.query.get('mayDuplicate') === 'true';
-  return acceptedResponse(await retryMessage(await relay(), key, mayDuplicate));
+  const { limits, ...options } = await relay();
+  limits.take(caller);
+  return acceptedResponse(await retryMessage(options, key, mayDuplicate));
 });

@@ -9,11 +9,16 @@ import type { Caller } from '../wiring/callers.ts';
 import { authentication, events } from '../wiring/relay.ts';
 import { idOf } from './answers.ts';
 import { authenticate } from './authenticate.ts';
+import { createRefusalNotes } from './noteRefusals.ts';
 import { problemResponse, Refusal } from './problems.ts';
 import { letRunOut } from './requestBody.ts';
 
 /** An answer waits this long for a client that is still sending: many read nothing before they have sent all. */
 const RUN_OUT_MS = 2000;
+
+const noteRefusal = createRefusalNotes(events);
+/** Whose a request was, for the event that tells of its refusal. */
+const callers = new WeakMap<HttpRequest, string>();
 
 /** Registers the function `name` for one method and route; `handler` gets the caller who proved who it is. */
 export function callerFunction(
@@ -22,7 +27,11 @@ export function callerFunction(
   route: string,
   handler: (request: HttpRequest, caller: Caller) => Promise<HttpResponseInit>,
 ): void {
-  publicFunction(name, method, route, async (request) => handler(request, await authenticate(authentication, request)));
+  publicFunction(name, method, route, async (request) => {
+    const caller = await authenticate(authentication, request);
+    callers.set(request, caller.name);
+    return handler(request, caller);
+  });
 }
 
 /** Registers a function that answers strangers too. */
@@ -61,7 +70,10 @@ async function answer(
   try {
     return await handler(request);
   } catch (error) {
-    if (error instanceof Refusal) return problemResponse(error);
+    if (error instanceof Refusal) {
+      noteRefusal(error, name, callers.get(request));
+      return problemResponse(error);
+    }
     events.trouble('An HTTP function failed; the caller keeps the mail and tries again.', {
       function: name,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),

@@ -139,6 +139,9 @@ export function createRelayEvents(out: EventSink, privacy: Settings['ADDRESS_PRI
     /** Two edges report under one name. */
     edgeNameTaken: (caller: string, edge: string) =>
       sink('edge.rejected', 'warning', { caller, edge, reason: 'Another edge lives under this name.' }),
+    /** Requests were refused for their credential, sender or recipients: so many since this was last told. */
+    refused: (problem: string, functionName: string, count: number, caller?: string) =>
+      sink('relay.refused', 'warning', { problem, function: functionName, count, caller }),
     /** Length and age of what waits, from the sweeper. */
     queueMeasured: (length: number, oldestSeconds: number) => sink('queue.measured', 'info', { length, oldestSeconds }),
     /** Something that should not happen and harms no mail, or a bug. */

@@ -29,6 +29,8 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   /** Content types of the body and the schema of each; `binary` is bytes. */
   readonly body?: Readonly<Record<string, string>>;
+  /** Whether the request may have no body. */
+  readonly mayBeEmpty?: true;
   /** Answers that are no problems: status, description, schema. */
   readonly answers: Readonly<Record<string, readonly [description: string, schema: string]>>;
   readonly problems: readonly ProblemName[];
@@ -36,6 +38,9 @@ export interface Operation {
 
 const ALWAYS: readonly ProblemName[] = ['unauthorized', 'forbidden', 'unavailable'];
 const UPLOAD: readonly ProblemName[] = ['bad-request', 'message-too-large', 'unsupported-media-type', 'rate-limited'];
+
+const HEX = '[0-9a-fA-F]';
+const IDEMPOTENCY_KEY = `^"?${HEX}{8}-${HEX}{4}-[1-9a-fA-F]${HEX}{3}-${HEX}{4}-${HEX}{12}"?$`;
 
 const id: Parameter = {
   name: 'id',
@@ -45,11 +50,12 @@ const id: Parameter = {
   schema: { $ref: '#/components/schemas/Id' },
 };
 
-function header(name: string, description: string, required = false): Parameter {
-  return { name, in: 'header', required, description, schema: { type: 'string' } };
+function header(name: string, description: string, required = false, pattern?: string): Parameter {
+  return { name, in: 'header', required, description, schema: { type: 'string', ...(pattern && { pattern }) } };
 }
 
 const digest = header(DIGEST_HEADER, '`sha-256=:BASE64:` over the body as sent (RFC 9530). Verified when present.');
+const trace = header('traceparent', 'W3C Trace Context: the mail is told about under this trace.');
 const coding = header('content-encoding', '`gzip` or nothing.');
 const envelopeText =
   'base64url of `{"v":1,"from":"","to":["a@b"],"receivedAt":"ISO 8601","edge":"","client":{…}}`, at most 8000 characters: exactly who gets the mail.';
@@ -63,10 +69,11 @@ export const OPERATIONS: readonly Operation[] = [
     description:
       'As JSON, or as a message of your own making (`message/rfc822`), whose recipients are those of To, Cc and Bcc or of an envelope. After 202 the relay is responsible. Send the same Idempotency-Key when you try again: the mail goes out once.',
     parameters: [
-      header('idempotency-key', 'A UUID; it becomes the id of the mail.'),
+      header('idempotency-key', 'A UUID, quoted or not; it becomes the id of the mail.', false, IDEMPOTENCY_KEY),
       header(ENVELOPE_HEADER, `Only with message/rfc822. ${envelopeText}`),
       digest,
       coding,
+      trace,
     ],
     body: { 'application/json': 'Mail', 'message/rfc822': 'binary' },
     answers: { '202': ['Accepted. `Location` says where to ask for the state.', 'Accepted'] },
@@ -86,8 +93,10 @@ export const OPERATIONS: readonly Operation[] = [
       coding,
       header(PARTS_HEADER, 'SHA-256 of each part, lower-case hex, in order, separated by commas.'),
       header(WHOLE_DIGEST_HEADER, 'With x-relay-parts: `sha-256=:BASE64:` over the whole message.'),
+      trace,
     ],
     body: { 'message/rfc822': 'binary' },
+    mayBeEmpty: true,
     answers: { '202': ['Accepted, now or before.', 'Accepted'] },
     problems: [
       ...UPLOAD,
@@ -114,6 +123,7 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'post',
     path: '/api/messages/{id}/retry',
     summary: 'Send a failed or held mail again',
+    description: 'Counts as a message for the rate limit.',
     parameters: [
       id,
       {
@@ -125,7 +135,7 @@ export const OPERATIONS: readonly Operation[] = [
       },
     ],
     answers: { '202': ['It is on its way again.', 'Accepted'] },
-    problems: ['bad-request', 'not-found', 'conflict', ...ALWAYS],
+    problems: ['bad-request', 'not-found', 'conflict', 'rate-limited', ...ALWAYS],
   },
   {
     id: 'stagePart',
@@ -163,7 +173,7 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'put',
     path: '/api/edges/{name}',
     summary: 'Report as an edge',
-    description: `Every 5 minutes, at most ${MAX_HEARTBEAT_BYTES} bytes.`,
+    description: `Every 5 minutes, at most ${MAX_HEARTBEAT_BYTES} bytes. More than 10 a minute are refused.`,
     parameters: [
       {
         name: 'name',
@@ -176,7 +186,14 @@ export const OPERATIONS: readonly Operation[] = [
     ],
     body: { 'application/json': 'Heartbeat' },
     answers: { '200': ['Heard.', 'HeartbeatAnswer'] },
-    problems: ['bad-request', 'edge-name-taken', 'message-too-large', 'unsupported-media-type', ...ALWAYS],
+    problems: [
+      'bad-request',
+      'edge-name-taken',
+      'message-too-large',
+      'unsupported-media-type',
+      'rate-limited',
+      ...ALWAYS,
+    ],
   },
   {
     id: 'reportHealth',

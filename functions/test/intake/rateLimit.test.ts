@@ -30,6 +30,19 @@ test("a minute's worth may come at once, then one per share of the minute, and t
   assert.throws(() => limits.take(app));
 });
 
+test('every edge may report ten times a minute, whatever its caller may submit', () => {
+  let now = 0;
+  const limits = createRateLimits(() => now);
+  for (const edge of ['plant-7', 'plant-8']) {
+    for (let i = 0; i < 10; i++) limits.takeHeartbeat(caller('edge'), edge);
+    assert.throws(() => limits.takeHeartbeat(caller('edge'), edge), /report 10 times a minute/);
+  }
+  limits.takeHeartbeat(caller('other'), 'plant-7');
+  limits.take(caller('edge', 1));
+  now += 6000;
+  limits.takeHeartbeat(caller('edge'), 'plant-7');
+});
+
 test('one caller does not use up what another may send, and a caller without a rate has no limit', () => {
   const limits = createRateLimits(() => 0);
   limits.take(caller('one', 1));
