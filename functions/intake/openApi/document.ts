@@ -40,14 +40,14 @@ export function openApiDocument(): Record<string, unknown> {
 }
 
 function describe(operation: Operation): Record<string, unknown> {
-  const { id, summary, description, parameters, body, open } = operation;
+  const { id, summary, description, parameters, body, mayBeEmpty, open } = operation;
   return {
     operationId: id,
     summary,
     ...(description && { description }),
     ...(open && { security: [{}, { bearer: [] }] }),
     ...(parameters && { parameters }),
-    ...(body && { requestBody: { required: true, content: bodyContent(body) } }),
+    ...(body && { requestBody: { required: !mayBeEmpty, content: bodyContent(body) } }),
     responses: { ...answersOf(operation), ...problemsOf(operation) },
   };
 }
@@ -80,13 +80,20 @@ function problemsOf({ problems }: Operation) {
   const byStatus = Object.groupBy(problems, (name) => String(PROBLEMS[name].status));
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, names = []]) => {
-      const retryAfter = status === '429' || status === '503';
-      const wait = { description: 'Seconds to wait.', schema: { type: 'integer' } };
+      const headers = {
+        ...(status === '401' && { 'www-authenticate': { description: '`Bearer`.', schema: { type: 'string' } } }),
+        ...((status === '429' || status === '503') && {
+          'retry-after': { description: 'Seconds to wait.', schema: { type: 'integer' } },
+        }),
+        ...(status === '415' && {
+          'accept-encoding': { description: 'Content codings that are understood.', schema: { type: 'string' } },
+        }),
+      };
       return [
         status,
         {
           description: names.map((name) => `\`${name}\`: ${PROBLEMS[name].title}.`).join(' '),
-          ...(retryAfter && { headers: { 'retry-after': wait } }),
+          ...(Object.keys(headers).length > 0 && { headers }),
           content: {
             [PROBLEM_CONTENT_TYPE]: {
               schema: {

@@ -12,7 +12,7 @@ const time = { type: 'string', format: 'date-time' } as const;
 const timeOrNull = { type: ['string', 'null'], format: 'date-time' } as const;
 const uuid = {
   type: 'string',
-  pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
+  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[1-9a-f][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$',
   examples: ['019a209e-0423-7454-b9f9-9b984d04db54'],
 } as const;
 const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const;
@@ -66,7 +66,8 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   ),
   Problem: {
     type: 'object',
-    description: 'RFC 9457. Further members name what was wrong: `addresses`, `errors`, `missing`, `maxMessageBytes`.',
+    description:
+      'RFC 9457. Further members name what was wrong: `addresses`, `errors`, `missing`, `maxMessageBytes`, `id`.',
     required: ['type', 'title', 'status', 'detail'],
     properties: {
       type: { type: 'string', format: 'uri' },
@@ -78,6 +79,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       missing: { type: 'array', items: { type: 'integer' } },
       maxMessageBytes: whole,
       retryAfterSeconds: whole,
+      id: uuid,
     },
   },
 };

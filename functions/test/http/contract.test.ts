@@ -8,13 +8,14 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { z } from 'zod';
 import { renderApi } from '../../administration/renderApi.ts';
-import { newMessageId } from '../../contract/messageId.ts';
+import { isMessageId, newMessageId } from '../../contract/messageId.ts';
 import { PROBLEM_TYPE_BASE } from '../../contract/relayProtocol.ts';
 import { type Answer, aMessage, anEnvelope, caller, digestOf, type Headers, sandbox, send } from './requests.ts';
 import { type RunningRelay, startRelay } from './runningRelay.ts';
 import { APPLICATION, AUDIENCE, callerSettings, TENANT } from './testCallers.ts';
 
 interface Response {
+  readonly headers?: Readonly<Record<string, { readonly schema: { readonly type: string } }>>;
   readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
 }
 type Schema = Readonly<Record<string, unknown>>;
@@ -42,7 +43,7 @@ before(async () => {
   await new Promise<void>((resolve) => entra.listen(0, '127.0.0.1', resolve));
   const authority = `http://127.0.0.1:${(entra.address() as AddressInfo).port}`;
   issuer = `${authority}/${TENANT}/v2.0`;
-  relay = await startRelay({ ...callerSettings(authority), LARGE_MAIL: 'off' });
+  relay = await startRelay({ ...callerSettings(authority), LARGE_MAIL: 'off', AMBIGUOUS_SEND: 'hold' });
   document = (await send('GET', `${relay.url}/api/openapi.json`, {})).json;
 });
 after(async () => {
@@ -64,6 +65,17 @@ test('the document is valid OpenAPI 3.1', async () => {
   const result = await new Validator().validate(structuredClone(document) as unknown as Record<string, unknown>);
   assert.deepEqual(result.errors ?? [], []);
   assert.ok(result.valid);
+});
+
+test('an id is in the document what it is in the code', () => {
+  const pattern = new RegExp(String(document.components.schemas.Id?.pattern));
+  for (const id of [
+    newMessageId(),
+    '019a209e-0423-0454-b9f9-9b984d04db54',
+    '019A209E-0423-7454-b9f9-9b984d04db54',
+    'x',
+  ])
+    assert.equal(pattern.test(id), isMessageId(id), id);
 });
 
 test('the rendered reference in the docs is made of this document', async () => {
@@ -98,6 +110,11 @@ function check(id: string, answer: Answer, expected: string): void {
   const schema = response.content[type]?.schema;
   assert.ok(schema, `${id} ${status} may not be ${type}`);
   z.fromJSONSchema(resolved(schema) as Parameters<typeof z.fromJSONSchema>[0]).parse(answer.json);
+  for (const [name, { schema }] of Object.entries(response.headers ?? {})) {
+    const value = answer.headers.get(name);
+    assert.ok(value, `${id} ${status} has no ${name}`);
+    if (schema.type === 'integer') assert.match(value, /^\d+$/, name);
+  }
   if (problem) assert.equal(answer.json.type, PROBLEM_TYPE_BASE + problem, answer.text);
   driven.add(`${id} ${expected}`);
 }
@@ -144,17 +161,21 @@ test('submitMessage and acceptMessage', async () => {
   const mail = { from: 'scan@contoso.com', to: 'bob@contoso.com' };
   const as = (key?: string) => caller(relay, key);
   const retryKey = { 'idempotency-key': newMessageId() };
-  const big = { 'content-length': undefined };
   const large = aMessage({ body: 'x'.repeat(3_000_000) });
 
-  const submit = async (expected: string, body: Buffer | string, headers: Headers = {}, key = 'erp-key') =>
+  const submit = async (expected: string, body: Buffer | string, headers: Headers = {}, key = 'erp-key') => {
     check('submitMessage', await as(key).post(body, headers), expected);
+    const { Mail } = document.components.schemas;
+    // What is taken is what the document says may be sent.
+    if (expected === '202' && typeof body === 'string')
+      z.fromJSONSchema(resolved(Mail) as Parameters<typeof z.fromJSONSchema>[0]).parse(JSON.parse(body));
+  };
   await submit('202', aMessage());
   await submit('202', text(mail), { ...json, ...retryKey });
   await submit('409 conflict', text({ ...mail, subject: 'x' }), { ...json, ...retryKey });
   await submit('400 bad-request', '{', json);
   await submit('403 sender-refused', text({ ...mail, from: 'ceo@fabrikam.com' }), json);
-  await submit('413 message-too-large', large, big);
+  await submit('413 message-too-large', large);
   await submit('415 unsupported-media-type', 'x', { 'content-type': 'text/plain' });
   await submit('422 unprocessable-message', text({ from: 'scan@contoso.com' }), json);
   await submit('422 recipient-refused', text({ ...mail, to: 'x@evil.example' }), json);
@@ -171,7 +192,7 @@ test('submitMessage and acceptMessage', async () => {
   await accept('403 sender-refused', aMessage({ from: 'ceo@fabrikam.com' }));
   const parts = { 'x-relay-parts': 'a'.repeat(64), 'repr-digest': digestOf(Buffer.from('x')) };
   await accept('404 parts-missing', Buffer.alloc(0), parts);
-  await accept('413 message-too-large', large, big);
+  await accept('413 message-too-large', large);
   await accept('415 unsupported-media-type', aMessage(), { 'content-type': 'text/plain' });
   await accept('422 unprocessable-message', Buffer.alloc(0));
   await accept('422 recipient-refused', aMessage(), { 'x-relay-envelope': anEnvelope(['x@evil.example']) });
@@ -193,6 +214,17 @@ test('reportMessage and retryMessage', async () => {
   check('retryMessage', await local.retry(id), '409 conflict');
   check('retryMessage', await local.retry(newMessageId()), '404 not-found');
   check('retryMessage', await local.retry('x'), '400 bad-request');
+  const [held, doubtful] = [newMessageId(), aMessage({ from: 'doubt@contoso.com' })];
+  await sandbox(relay).faults([{ path: 'doubt@contoso.com/sendMail', status: 503 }]);
+  await local.put(held, doubtful);
+  await local.until(held, 'held');
+  check('retryMessage', await local.retry(held), '409 conflict');
+  check('retryMessage', await local.retry(held, '?mayDuplicate=true'), '202');
+  await local.until(held, 'sent');
+  const hasty = caller(relay, 'hasty-key');
+  await hasty.retry(newMessageId());
+  await hasty.retry(newMessageId());
+  check('retryMessage', await hasty.retry(newMessageId()), '429 rate-limited');
 });
 
 test('stagePart and listParts', async () => {
@@ -213,6 +245,8 @@ test('receiveHeartbeat, reportHealth and describeApi', async () => {
   check('receiveHeartbeat', await beat({}, { v: 2 }), '400 bad-request');
   check('receiveHeartbeat', await beat({}, { lastError: 'x'.repeat(256_000) }), '413 message-too-large');
   check('receiveHeartbeat', await beat({ 'content-type': 'text/plain' }), '415 unsupported-media-type');
+  for (let i = 0; i < 10; i++) await beat({}, {}, 'hasty');
+  check('receiveHeartbeat', await beat({}, {}, 'hasty'), '429 rate-limited');
   check('reportHealth', await caller(relay).request('GET', '/api/health'), '200');
   check('reportHealth', await send('GET', `${relay.url}/api/health`, {}), '200');
   check('describeApi', await send('GET', `${relay.url}/api/openapi.json`, {}), '200');
