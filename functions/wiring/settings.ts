@@ -1,9 +1,13 @@
 /** Every setting the function app reads, in one place: app settings in Azure, local.settings.json on one machine. */
 import { z } from 'zod';
+import { addressProblem } from '../contract/mailAddress.ts';
 import { senderRulesSchema } from '../mail/senderRules.ts';
 import { type Caller, callerContradictions, callersSchema } from './callers.ts';
 
-const ADDRESS = z.string().regex(/^[^\s@<>",;]+@[^\s@<>",;]+$/, 'expected an address such as relay@contoso.com');
+const ADDRESS = z.string().superRefine((address, context) => {
+  const problem = addressProblem(address);
+  if (problem) context.addIssue(`expected an address such as relay@contoso.com; ${problem}`);
+});
 const WHOLE = z.string().regex(/^\d+$/, 'expected a whole number').transform(Number);
 const HTTP_URL = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
 
@@ -137,6 +141,7 @@ function contradictions(settings: z.infer<typeof settingsSchema>): string[] {
     problems.push(
       'GRAPH_CLIENT_ID: expected the client id of the identity, because GRAPH_CREDENTIAL is managedIdentity',
     );
+  problems.push(...graphContradictions(settings));
   const { protocol, hostname } = new URL(settings.ENTRA_AUTHORITY);
   if (protocol !== 'https:' && hostname !== '127.0.0.1')
     problems.push('ENTRA_AUTHORITY: expected https: who answers there decides who may send');
@@ -146,5 +151,27 @@ function contradictions(settings: z.infer<typeof settingsSchema>): string[] {
   const byToken = Object.entries(settings.CALLERS).find(([, caller]) => caller.applicationIds.length > 0);
   if (byToken && !settings.ENTRA_TENANT_ID)
     problems.push(`ENTRA_TENANT_ID: expected a tenant, because caller ${byToken[0]} has application ids`);
+  return problems;
+}
+
+/** Microsoft Graph in its clouds (https://learn.microsoft.com/graph/deployments): no token of one is good in another. */
+const GRAPH_HOSTS = [
+  'graph.microsoft.com',
+  'graph.microsoft.us',
+  'dod-graph.microsoft.us',
+  'microsoftgraph.chinacloudapi.cn',
+];
+const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
+
+function graphContradictions(settings: z.infer<typeof settingsSchema>): string[] {
+  const problems: string[] = [];
+  const base = new URL(settings.GRAPH_BASE_URL);
+  if (settings.GRAPH_CREDENTIAL === 'managedIdentity' && base.protocol !== 'https:' && !LOOPBACK.test(base.hostname))
+    problems.push('GRAPH_BASE_URL: expected https: the token and the mail go there');
+  const scope = URL.canParse(settings.GRAPH_SCOPE) ? new URL(settings.GRAPH_SCOPE).hostname : '';
+  if (scope !== base.hostname && [scope, base.hostname].every((host) => GRAPH_HOSTS.includes(host)))
+    problems.push(
+      `GRAPH_BASE_URL, GRAPH_SCOPE: expected the same cloud, found ${base.hostname} and ${scope}: Graph would take no token`,
+    );
   return problems;
 }

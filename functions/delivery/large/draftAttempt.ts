@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { readHeaderBlock } from '../../mail/headerBlock.ts';
 import type { MessageStateRecord } from '../../storage/messageState.ts';
 import type { EventAttributes } from '../../wiring/relayEvents.ts';
+import { HEADER_TOO_LONG } from '../composeMime.ts';
 import { mailFactsOf } from '../mailFacts.ts';
 import { rewriteHeader } from '../rewriteHeader.ts';
 import { type CallGate, createCallGate } from './callGate.ts';
@@ -150,7 +151,8 @@ async function planMail({ options, claim, open }: Attempt): Promise<PlannedMail 
         'NoSender',
         'Nothing in the mail names a sender, and DEFAULT_SENDER is not set any more. Set it and retry the mail.',
       );
-    const header = readHeaderBlock(rewriteHeader(mail.block, facts), true)!;
+    const header = readHeaderBlock(rewriteHeader(mail.block, facts), true);
+    if (!header) return rejected(HEADER_TOO_LONG.code, HEADER_TOO_LONG.reason);
     const draft = { header, messageId: draftMessageId(record), mark: markOf(record) };
     const plan = await planDraft(mail.block, mail.forParser);
     if (plan.kind === 'draft')

@@ -39,6 +39,7 @@ test('the token is asked for with the identity of the settings and the scope of 
       MailStorage: 'unused',
       GRAPH_CREDENTIAL: 'managedIdentity',
       GRAPH_CLIENT_ID: CLIENT_ID,
+      GRAPH_BASE_URL: 'https://microsoftgraph.chinacloudapi.cn',
       GRAPH_SCOPE: 'https://microsoftgraph.chinacloudapi.cn/.default',
     }),
   );
