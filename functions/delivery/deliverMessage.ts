@@ -15,6 +15,7 @@ import type { MessageKey, MessageStore, StoredState } from '../storage/messageSt
 import { type WakeUp, wakeUpOf } from '../storage/wakeUp.ts';
 import type { RelayEvents } from '../wiring/relayEvents.ts';
 import type { Settings } from '../wiring/settings.ts';
+import { takeInHand } from './bytesInHand.ts';
 import { chooseMailbox } from './chooseMailbox.ts';
 import { composeMime } from './composeMime.ts';
 import { countCrash } from './crashes.ts';
@@ -124,7 +125,14 @@ async function attempt(options: DeliveryOptions, wakeUp: WakeUp, place: Place): 
     return;
   }
   const wanted = await takeOver(options, found);
-  if (wanted) await deliver(options, wakeUp, wanted, place);
+  if (!wanted) return;
+  const hand = takeInHand(record.size);
+  if ('comeBackInMs' in hand) return comeBack(queues, DELIVERIES_WAITING, wakeUp, hand.comeBackInMs);
+  try {
+    await deliver(options, wakeUp, wanted, place);
+  } finally {
+    hand.putDown();
+  }
 }
 
 /** A mail that is to be sent, and why it may have been sent before. */
