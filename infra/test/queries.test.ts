@@ -62,6 +62,14 @@ describe('The queries', () => {
     }
   });
 
+  test('tell edges of one name apart by their callers, where they take the last of each', () => {
+    const latest = queries.filter(
+      ({ text }) => text.includes('edge.heartbeat') && /summarize .*(?:arg_max|max\(TimeGenerated\))/.test(text),
+    );
+    assert.equal(latest.length, 5);
+    for (const { file, text } of latest) assert.match(text, /summarize .* by caller\b.*, edge\b/, file);
+  });
+
   test('each say in a comment what their rows mean', () => {
     for (const { file, text } of queries) assert.match(text, /^\/\/ \S.{20,}/, file);
   });
