@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
+import { draftMessage } from '../../delivery/large/draftMessage.ts';
 import { rewriteHeader } from '../../delivery/rewriteHeader.ts';
-import { chooseSender } from '../../mail/chooseSender.ts';
+import { addressKey } from '../../mail/addressKey.ts';
+import { chooseSender, entriesOf } from '../../mail/chooseSender.ts';
 import { readHeaderBlock } from '../../mail/headerBlock.ts';
 import { senderRulesSchema } from '../../mail/senderRules.ts';
 
@@ -185,6 +187,95 @@ test('whatever the header says, exactly the envelope recipients get the mail, an
         assert.deepEqual([...new Set(delivered)].sort(), to.map((address) => address.toLowerCase()).sort());
       },
     ),
+    { numRuns: 500 },
+  );
+});
+
+test('every other field keeps its bytes and its place, hidden recipients stand in the top Bcc alone, the body stays', () => {
+  const CHANGED = /^(?:to|cc|bcc|resent-bcc|from|sender|reply-to|date|message-id|mime-version)$/;
+  const listed = fc.constantFrom('a@b.example', 'hidden@x.example', 'Team: a@b.example;', '"open', '');
+  const spelt = fc.constantFrom(
+    's@b.example',
+    '"S, T" <s@b.example>',
+    'boss@x.example <s@b.example>',
+    's@b.example; t@b.example',
+    '=?utf-8?q?a,b?= <S@B.example>',
+    '"open <s@b.example>',
+    '',
+  );
+  const name = (...names: string[]) => fc.constantFrom(...names);
+  const field = fc.oneof(
+    fc.tuple(name('To', 'CC', 'bcc', 'Bcc ', 'Resent-BCC'), listed),
+    fc.tuple(name('From', 'Sender', 'REPLY-TO'), spelt),
+    fc.tuple(
+      name('Subject', 'X-Odd', 'Received', 'Resent-To', 'X-Bcc'),
+      name('x', ' \xe9\r\n\t folded ', 'Bcc: e@x.example'),
+    ),
+  );
+  const part = fc.constantFrom(
+    'Bcc: inner@x.example\r\n',
+    '\r\n',
+    '--x\r\n',
+    '\0\xff.\r\n',
+    ' .\r\nTo: b@x.example\r\n',
+    'x',
+  );
+  const rules = fc.constantFrom(
+    [],
+    [{ from: '*@b.example', mailbox: 'scan@contoso.com' }],
+    [{ from: 's@b.example', mailbox: 'scan@contoso.com', keepFrom: true }],
+  );
+  const unchanged = (block: ReturnType<typeof readHeaderBlock>) =>
+    block!.fields.filter((each) => !CHANGED.test(each.name)).map(({ raw }) => raw);
+  fc.assert(
+    fc.property(fc.array(field, { maxLength: 8 }), fc.array(part, { maxLength: 6 }), rules, (fields, parts, rule) => {
+      const header = fields.map(([title, value]) => `${title}: ${value}\r\n`).join('');
+      const body = Buffer.from(parts.join(''), 'latin1');
+      const to = ['a@b.example', 'hidden@x.example'];
+      const result = rewrite({ message: `${header}\r\n${body.toString('latin1')}`, to, rules: rule });
+      const bytes = Buffer.from(result, 'latin1');
+      const before = readHeaderBlock(Buffer.from(`${header}\r\n`, 'latin1'), true);
+      const after = readHeaderBlock(bytes, true)!;
+      assert.deepEqual(unchanged(after), unchanged(before));
+      assert.ok(bytes.subarray(after.bodyStart).equals(body));
+      const named = (wanted: string) => after.fields.filter((each) => each.name === wanted);
+      assert.ok(named('bcc').length <= 1 && named('resent-bcc').length === 0);
+      if (named('bcc').length === 1) assert.equal(after.fields[0], named('bcc')[0]);
+      const shown = [...named('to'), ...named('cc')].map(({ raw }) => raw).join('');
+      for (const address of to)
+        assert.notEqual(shown.includes(address), (named('bcc')[0]?.raw ?? '').includes(address), address);
+      assert.equal(named('from').length, 1);
+      const [from] = entriesOf(after, 'from');
+      assert.equal(entriesOf(after, 'from').length, 1);
+      assert.doesNotMatch(from!.displayName, /@/);
+      for (const { address } of entriesOf(after, 'sender'))
+        assert.equal(addressKey(address!), addressKey(from!.address!));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a draft goes to exactly the envelope recipients, whatever the header says', () => {
+  const person = fc.constantFrom('a@b.example', 'B@b.example', 'c@d.example', 'x@evil.example');
+  const spelling = fc.constantFrom(
+    (address: string) => address,
+    (address: string) => `"Last, First" <${address}>`,
+    (address: string) => `Team: ${address};`,
+    (address: string) => `${address} <${address}>`,
+    (address: string) => `<x@evil.example:${address}>`,
+    (address: string) => `=?utf-8?b?"?= <${address}>`,
+    (address: string) => `"broken <${address}>`,
+  );
+  const field = fc.tuple(fc.constantFrom('To', 'Cc', 'Bcc', 'TO', 'Resent-Bcc'), person, spelling);
+  fc.assert(
+    fc.property(fc.array(field, { maxLength: 6 }), fc.uniqueArray(person, { minLength: 1 }), (fields, to) => {
+      const lines = fields.map(([name, address, spell]) => `${name}: ${spell(address)}\r\n`).join('');
+      const header = readHeaderBlock(Buffer.from(rewrite({ message: `${lines}\r\nx`, to }), 'latin1'), true)!;
+      const draft = draftMessage({ header, messageId: '<1@x>', mark: 'm' }, { contentType: 'text', content: '' });
+      const got = [draft.toRecipients, draft.ccRecipients, draft.bccRecipients].flat();
+      const keys = got.map(({ emailAddress }) => addressKey(emailAddress.address));
+      assert.deepEqual([...new Set(keys)].sort(), to.map(addressKey).sort());
+    }),
     { numRuns: 500 },
   );
 });
