@@ -39,7 +39,7 @@ export async function chooseMailbox(options: DeliveryOptions, found: StoredState
   if (written) await queues.wakeUp(DELIVERIES, wakeUpOf(written.record), 0);
 }
 
-/** The first address that is not the caller's to use. A caller that is gone, and the relay itself, have no rules. */
+/** The first address that is not the caller's to use: nothing is, where the caller is gone. The relay's own mail has no rules. */
 function refusedOf(
   { settings }: DeliveryOptions,
   record: MessageStateRecord,
