@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { syntaxProblems } from '../../../infra/test/grammar.ts';
@@ -47,16 +50,50 @@ test('there is an example for every language that is promised', () => {
   assert.deepEqual([...examples.keys()], ['curl', 'Python', 'C#', 'PowerShell', 'PHP', 'Java']);
 });
 
-// Languages that are not installed are left out, except in CI, which installs all but dotnet. Compiling C# takes half a
-// minute: only CI does it.
+/** A relay that is busy once: answers the first POST with 503, and hands the others on to the real one. */
+async function busyOnce() {
+  const keys: (string | undefined)[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await buffer(request);
+    keys.push(request.headers['idempotency-key'] as string | undefined);
+    if (keys.length === 1) return void response.writeHead(503, { 'retry-after': '1', 'content-length': 0 }).end();
+    const type = request.headers['content-type'] ?? '';
+    const answer = await caller(relay).post(body, { 'content-type': type, 'idempotency-key': keys.at(-1) });
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type')! }).end(answer.text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { keys, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+}
+
+// What is not installed is seen as skipped; in CI, where it can be installed, it fails.
 const required = ['curl', 'Python', ...(process.env.CI ? ['PHP', 'Java'] : [])];
-const installed = ([name, { command }]: [string, { command: string }]) =>
-  required.includes(name) || ((process.env.CI || name !== 'C#') && spawnSync(command, ['--version']).status === 0);
-for (const [name, { file, command, args }] of Object.entries(PROGRAMS).filter(installed))
-  test(`the ${name} example sends a mail, and says so when it may not`, { timeout: 120_000 }, async () => {
+const missing = (name: string, command: string) =>
+  !required.includes(name) && spawnSync(command, ['--version']).status !== 0 && `${command} is not installed`;
+for (const [name, { file, command, args }] of Object.entries(PROGRAMS)) {
+  const options = { timeout: 240_000, skip: missing(name, command) };
+  const run = async (key: string, url = relay.url) => {
     await writeFile(join(directory, file), examples.get(name)!);
-    const run = (key: string) =>
-      promisify(execFile)(command, args, { cwd: directory, env: env(key), timeout: 100_000 });
+    const settings = { cwd: directory, env: { ...env(key), RELAY_URL: url }, timeout: 110_000 };
+    return promisify(execFile)(command, args, settings);
+  };
+
+  test(
+    `the ${name} example tries again under the same id when the relay is busy, and sends one mail`,
+    options,
+    async (t) => {
+      const busy = await busyOnce();
+      t.after(() => busy.close());
+      const { stdout } = await run(LOCAL_KEY, busy.url);
+      const [key, ...others] = busy.keys;
+      assert.ok(key && stdout.includes(key), stdout);
+      assert.deepEqual(others, [key]);
+      await caller(relay).until(key, 'sent');
+      const mails = (await sandbox(relay).messages()).filter(({ messageId }) => messageId.includes(key));
+      assert.equal(mails.length, 1);
+    },
+  );
+
+  test(`the ${name} example sends a mail, and says so when it may not`, options, async () => {
     const { stdout } = await run(LOCAL_KEY);
     const id = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(stdout)?.[0];
     assert.ok(id, stdout);
@@ -73,6 +110,7 @@ for (const [name, { file, command, args }] of Object.entries(PROGRAMS).filter(in
       `${error.stdout}${error.stderr}`.includes('No caller has this key'),
     );
   });
+}
 
 test('the PowerShell example can be read by the grammar of PowerShell', async () => {
   const file = join(directory, 'send.ps1');
