@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { DeliveryQueues } from '../../../storage/deliveryQueue.ts';
 import type { MessageStateRecord } from '../../../storage/messageState.ts';
-import type { StoredBody } from '../../../storage/messageStore.ts';
 import type { MemoryStore } from '../../storage/memoryStore.ts';
 import type { GraphDoor } from './graphDoor.ts';
 import type { Asked, Job, Said, Told } from './victim.ts';
@@ -78,13 +77,14 @@ async function work(
   async function carryOut({ target, method, args }: Asked): Promise<unknown> {
     // The bytes lie in a file; here it is only told whether they are still there.
     if (method === 'openBody') return store.bodyDigest(args[0] as MessageStateRecord);
-    if (method === 'listBodies') {
-      const listed: StoredBody[] = [];
-      for await (const body of store.listBodies()) listed.push(body);
-      return listed;
-    }
     const owner: object = target === 'store' ? store : queues;
-    return Reflect.apply(Reflect.get(owner, method) as (...args: unknown[]) => unknown, owner, [...args]);
+    const value: unknown = Reflect.apply(Reflect.get(owner, method) as (...args: unknown[]) => unknown, owner, [
+      ...args,
+    ]);
+    if (!method.startsWith('list')) return value;
+    const listed: unknown[] = [];
+    for await (const entry of value as AsyncIterable<unknown>) listed.push(entry);
+    return listed;
   }
 
   door.onMoment = goesOn;
@@ -100,9 +100,10 @@ async function work(
     listeners.signal.addEventListener('abort', () => child.off('message', listen).off('exit', exit));
   });
   tell(child, { kind: 'job', job });
-  const error = await ended;
-  listeners.abort();
-  door.onMoment = () => true;
+  const error = await ended.finally(() => {
+    listeners.abort();
+    door.onMoment = () => true;
+  });
   if (error !== undefined) throw new Error(`The delivery threw: ${error}`);
   return { killedAt, moments };
 }

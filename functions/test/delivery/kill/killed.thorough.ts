@@ -2,8 +2,8 @@
 // then tells of it beforehand.
 import { test } from 'node:test';
 import { killEverywhere } from './killedRun.ts';
-import { POLICIES, SCENARIOS } from './scenarios.ts';
+import { SCENARIOS } from './scenarios.ts';
 
 for (const scenario of SCENARIOS)
-  for (const policy of POLICIES)
+  for (const policy of scenario.policies)
     test(`${policy}: ${scenario.name}, killed at every moment`, (t) => killEverywhere(t, policy, scenario));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { after, type TestContext } from 'node:test';
 import { sweepMail } from '../../../delivery/sweepMail.ts';
 import type { MessageStateRecord } from '../../../storage/messageState.ts';
 import { newLargeRelay } from '../large/largeRelay.ts';
@@ -14,6 +14,9 @@ import type { Policy, Scenario } from './scenarios.ts';
 
 /** Wake-ups that follow the death of the worker. */
 const MORE_DELIVERIES = 6;
+
+// Once for a whole file: its tests share what victims are made of.
+after(endVictims);
 
 export interface KilledMail extends Killing {
   readonly record: MessageStateRecord;
@@ -26,10 +29,9 @@ export interface KilledMail extends Killing {
 }
 
 /** A relay whose workers can be killed, for many mails one after the other; it ends with the test. */
-export async function newKillableRelay(t: TestContext, policy: Policy, { env, ...scenario }: Scenario) {
+export async function newKillableRelay(t: TestContext, policy: Policy, { env, victim, ...scenario }: Scenario) {
   const door = await openGraphDoor();
   t.after(door.close);
-  t.after(endVictims);
   const settings = { AMBIGUOUS_SEND: policy, GRAPH_BASE_URL: door.url, ...env };
   const relay = await newLargeRelay(t, settings);
   door.target = relay.url;
@@ -47,6 +49,8 @@ export async function newKillableRelay(t: TestContext, policy: Policy, { env, ..
     return ((await (await fetch(`${relay.url}/sandbox/stats`)).json()) as { accepted: number }).accepted;
   }
 
+  const clearMailbox = () => fetch(`${relay.url}/sandbox/messages`, { method: 'DELETE' });
+
   /** Time passes until the mail is due, a dead worker's claim is over, and a draft has settled. */
   async function letTimePass(record: MessageStateRecord): Promise<void> {
     const current = (await store.readState(record))!;
@@ -63,10 +67,11 @@ export async function newKillableRelay(t: TestContext, policy: Policy, { env, ..
   await writeFile(bodyFile, scenario.message);
 
   return async (isLast: (moment: string, step: number) => boolean): Promise<KilledMail> => {
-    await fetch(`${relay.url}/sandbox/messages`, { method: 'DELETE' });
+    await clearMailbox();
     store.bodies.clear();
     store.states.clear();
     await relay.setFaults(scenario.faults);
+    door.silence = scenario.silence;
     const story: string[] = [];
     const onEvent = (name: string) => void story.push(name);
     let sent = await sentSoFar();
@@ -83,10 +88,15 @@ export async function newKillableRelay(t: TestContext, policy: Policy, { env, ..
     const deliver = async () => outlive(surroundings, { env: jobEnv, record: await relay.state(mail), bodyFile });
     if (scenario.draftGone) {
       await deliver();
-      await relay.deleteDrafts();
+      await clearMailbox();
+      sent = 0;
       await letTimePass(mail);
     }
-    const killing = await killAt(surroundings, { env: jobEnv, record: await relay.state(mail), bodyFile }, isLast);
+    const killing = await killAt(
+      surroundings,
+      { ...victim, env: { ...jobEnv, ...victim?.env }, record: await relay.state(mail), bodyFile },
+      isLast,
+    );
     for (let more = 0; more < MORE_DELIVERIES; more++) {
       const { state } = await relay.state(mail);
       if (state !== 'accepted' && state !== 'sending') break;

@@ -8,12 +8,18 @@ export const POLICIES: readonly Policy[] = ['resend', 'hold', 'check'];
 
 export interface Scenario {
   readonly name: string;
+  /** Those under which it is killed everywhere: all, where the policy has a say on its way. */
+  readonly policies: readonly Policy[];
   readonly message: Buffer;
   /** The bytes of its attachments. */
   readonly attachments: readonly Buffer[];
   readonly env?: Record<string, string>;
   readonly faults: readonly Fault[];
-  /** The draft was to be sent, got 504, and somebody cleared the Drafts folder: the worker finds it gone. */
+  /** The first call of such a name is carried out, and its answer never comes. */
+  readonly silence?: RegExp;
+  /** What ails this worker alone, and not those that come after it. */
+  readonly victim?: { readonly env?: Record<string, string>; readonly noToken?: true };
+  /** An earlier attempt met the faults, and somebody cleared the mailbox: the worker finds the draft gone. */
   readonly draftGone?: true;
   /** Fewest moments that a delivery of it has: the loop must not shrink unnoticed. */
   readonly leastMoments: number;
@@ -63,6 +69,7 @@ const CLAIMED = new Set([
 
 export const SMALL_202: Scenario = {
   name: 'a small mail',
+  policies: POLICIES,
   message: SMALL,
   attachments: [],
   faults: [],
@@ -73,6 +80,7 @@ export const SMALL_202: Scenario = {
 
 export const POSTED_LARGE: Scenario = {
   name: 'a large mail whose attachments are posted',
+  policies: POLICIES,
   ...posted,
   faults: [],
   leastMoments: 26,
@@ -82,6 +90,7 @@ export const POSTED_LARGE: Scenario = {
 
 export const DRAFT_GONE: Scenario = {
   name: 'a large mail whose draft is gone',
+  policies: POLICIES,
   ...posted,
   faults: [{ ...SEND, status: 504 }],
   draftGone: true,
@@ -89,6 +98,9 @@ export const DRAFT_GONE: Scenario = {
   doubles: never,
   holds: always,
 };
+
+/** A draft tells what became of it, so no policy is asked: where one were, `hold` would hold the mail. */
+const STRICT: readonly Policy[] = ['hold'];
 
 export const SCENARIOS: readonly Scenario[] = [
   SMALL_202,
@@ -109,12 +121,23 @@ export const SCENARIOS: readonly Scenario[] = [
     leastMoments: 12,
   },
   POSTED_LARGE,
-  { ...POSTED_LARGE, name: 'a large mail, in two ranges of an upload session', ...ranges },
-  { ...POSTED_LARGE, name: 'a large mail that gets 504 and was not sent', faults: [{ ...SEND, status: 504 }] },
-  { ...POSTED_LARGE, name: 'a large mail that gets 504 and was sent', faults: [{ ...SEND, status: 504, after: true }] },
+  { ...POSTED_LARGE, name: 'a large mail, in two ranges of an upload session', policies: STRICT, ...ranges },
+  {
+    ...POSTED_LARGE,
+    name: 'a large mail that gets 504 and was not sent',
+    policies: STRICT,
+    faults: [{ ...SEND, status: 504 }],
+  },
+  {
+    ...POSTED_LARGE,
+    name: 'a large mail that gets 504 and was sent',
+    policies: STRICT,
+    faults: [{ ...SEND, status: 504, after: true }],
+  },
   {
     ...POSTED_LARGE,
     name: 'a large mail with a 429 in a range',
+    policies: STRICT,
     ...ranges,
     faults: [{ ...RANGE, status: 429, code: 'ApplicationThrottled', retryAfter: 1 }],
   },
@@ -122,6 +145,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...POSTED_LARGE,
     name: 'a large mail that the fallback mailbox sends',
+    policies: STRICT,
     env: { FALLBACK_MAILBOX: 'fallback@contoso.com' },
     faults: [{ ...SEND, path: 'scan@contoso.com/messages/.*/send$', status: 403, code: 'ErrorSendAsDenied', times: 9 }],
     draftsLeft: 1,

@@ -18,6 +18,8 @@ export interface Job {
   readonly record: MessageStateRecord;
   /** Where the bytes of the stored message lie. */
   readonly bodyFile: string;
+  /** The identity endpoint gives it no token. */
+  readonly noToken?: true;
 }
 
 /** A call that the parent carries out. */
@@ -50,6 +52,10 @@ function ask(target: Asked['target'], method: string, args: readonly unknown[]):
   return new Promise((resolve) => waiting.set(number, resolve));
 }
 
+async function* list<T>(method: string): AsyncGenerator<T> {
+  yield* (await ask('store', method, [])) as T[];
+}
+
 /** Every method of it is one that the parent is asked for. */
 function inParent<T extends object>(target: Asked['target'], own: Partial<T> = {}): T {
   return new Proxy(own as T, {
@@ -57,7 +63,7 @@ function inParent<T extends object>(target: Asked['target'], own: Partial<T> = {
   });
 }
 
-async function deliver({ env, record, bodyFile }: Job): Promise<void> {
+async function deliver({ env, record, bodyFile, noToken }: Job): Promise<void> {
   const settings = readSettings(env);
   const options: DeliveryOptions = {
     settings,
@@ -65,14 +71,13 @@ async function deliver({ env, record, bodyFile }: Job): Promise<void> {
       async openBody(key) {
         return (await ask('store', 'openBody', [key])) === undefined ? undefined : createReadStream(bodyFile);
       },
-      async *listBodies() {
-        yield* (await ask('store', 'listBodies', [])) as never[];
-      },
+      listBodies: () => list('listBodies'),
+      listStates: () => list('listStates'),
     }),
     queues: inParent<DeliveryOptions['queues']>('queues'),
     graph: createGraphClient({
       baseUrl: settings.GRAPH_BASE_URL,
-      token: { get: async () => 'token', forget: () => {} },
+      token: { get: async () => (noToken ? Promise.reject(new Error('no identity')) : 'token'), forget: () => {} },
       timeoutMs: settings.GRAPH_TIMEOUT_SECONDS * 1000,
     }),
     windows: createMailboxWindows(settings.MAX_INSTANCES),
