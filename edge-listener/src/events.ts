@@ -63,26 +63,3 @@ export function createJsonReport(write: (line: string) => void): Report {
 export function withoutPeople(text: string): string {
   return text.replace(/[^\s<>"',;:()]+@(?=[^\s@])/g, '…@');
 }
-
-/**
- * Gathers what is written within one turn of the event loop and writes it at once: a busy edge would otherwise spend
- * its time in system calls for its log. `flush` has to be called before the process ends.
- */
-export function createGatheringWriter(write: (text: string) => void): {
-  write: (line: string) => void;
-  flush: () => void;
-} {
-  let lines = '';
-  const flush = () => {
-    const text = lines;
-    lines = '';
-    if (text) write(text);
-  };
-  return {
-    write(line) {
-      if (!lines) setImmediate(flush);
-      lines += line;
-    },
-    flush,
-  };
-}

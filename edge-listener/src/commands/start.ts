@@ -1,11 +1,14 @@
 // `edge-listener start --config FILE`: runs until it is told to stop.
 import { readConfig } from '../config/readConfig.ts';
 import { startEdge } from '../edge.ts';
-import { createGatheringWriter, createJsonReport } from '../events.ts';
+import { createJsonReport } from '../events.ts';
+import { createLogWriter } from '../logWriter.ts';
 import { EXIT_CANNOT, EXIT_CONFIGURATION, EXIT_OK } from './exitCodes.ts';
 
 /** Longest time from the first signal to the end; a second signal ends at once. */
 const STOP_WITHIN_MS = 25_000;
+/** How long the reader of the log has for the end of it. */
+const LOG_WITHIN_MS = 2000;
 
 export async function start(configFile: string): Promise<number> {
   const reading = readConfig(configFile, process.env);
@@ -13,7 +16,9 @@ export async function start(configFile: string): Promise<number> {
     for (const problem of reading.problems) process.stderr.write(`${problem}\n`);
     return EXIT_CONFIGURATION;
   }
-  const log = createGatheringWriter((text) => process.stdout.write(text));
+  const dropped = (lines: number) =>
+    `${JSON.stringify({ time: new Date().toISOString(), event: 'edge.logDropped', lines })}\n`;
+  const log = createLogWriter(process.stdout.fd, dropped);
   const report = createJsonReport(log.write);
   process.on('exit', log.flush);
   let stopped: (signal: string) => void = () => undefined;
@@ -35,6 +40,7 @@ export async function start(configFile: string): Promise<number> {
     const signal = await signalled;
     setTimeout(() => process.exit(EXIT_CANNOT), STOP_WITHIN_MS).unref();
     await edge.stop(signal);
+    await log.drain(LOG_WITHIN_MS);
     return EXIT_OK;
   } catch (error) {
     process.stderr.write(`The edge cannot start: ${explain(error as NodeJS.ErrnoException)}\n`);
