@@ -4,6 +4,7 @@
  * document. The platform checks no keys (`anonymous`): our own code authenticates the caller.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { Caller } from '../wiring/callers.ts';
 import { authentication, events } from '../wiring/relay.ts';
@@ -41,16 +42,19 @@ export function publicFunction(
   route: string,
   handler: (request: HttpRequest) => Promise<HttpResponseInit>,
 ): void {
-  app.http(name, {
-    methods: [method],
-    route,
-    authLevel: 'anonymous',
-    handler: async (request) => {
-      const response = await answer(name, request, handler);
-      await Promise.race([letRunOut(request), sleep(RUN_OUT_MS, undefined, { ref: false })]);
-      return response;
-    },
-  });
+  app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: answering(name, handler) });
+}
+
+/** The handler as the library gets it: it answers whatever becomes of the request, and never throws. */
+export function answering(
+  name: string,
+  handler: (request: HttpRequest) => Promise<HttpResponseInit>,
+): (request: HttpRequest) => Promise<HttpResponseInit> {
+  return async (request) => {
+    const response = await answer(name, request, handler);
+    await Promise.race([letRunOut(request), sleep(RUN_OUT_MS, undefined, { ref: false })]);
+    return response;
+  };
 }
 
 /** Whether a request to a public function comes from a caller. A credential that is wrong, or cannot be checked, makes a stranger. */
@@ -76,7 +80,7 @@ async function answer(
     }
     events.trouble('An HTTP function failed; the caller keeps the mail and tries again.', {
       function: name,
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      error: error instanceof Error ? (error.stack ?? error.message) : inspect(error),
     });
     // It may have failed after the state was made: then the mail goes out, and the same id makes trying again harmless.
     const id = idOf(request);
