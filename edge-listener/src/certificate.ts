@@ -48,7 +48,17 @@ function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
 
 function alternativeName(name: string): Buffer {
   if (isIP(name) === 4) return der(0x87, Buffer.from(name.split('.').map(Number)));
+  if (isIP(name) === 6) return der(0x87, bytesOfIpv6(name));
   return der(0x82, Buffer.from(name, 'ascii'));
+}
+
+function bytesOfIpv6(address: string): Buffer {
+  // As a URL has it, an address is eight groups at most, without the dotted form; `::` stands for those left out.
+  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+  const groups = (text: string | undefined) => (text ? text.split(':') : []);
+  const [before, behind] = [groups(head), groups(tail)];
+  const zeros = Array<string>(8 - before.length - behind.length).fill('0');
+  return Buffer.from([...before, ...zeros, ...behind].map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
 function pem(label: string, bytes: Buffer): string {

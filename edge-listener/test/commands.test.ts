@@ -1,6 +1,6 @@
 // The commands of the bundle, as their user runs them.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -96,6 +96,25 @@ test('hash-password and make-certificate make what the configuration takes', asy
   });
   const checked = run(['check', '--config', file]);
   assert.equal(await checked.exit, 0, checked.out());
+});
+
+test('a certificate for an IPv6 address has it as an address, and needs a directory that is there', async () => {
+  const names = ['fd00:10::25', '::1', '2001:db8:1:2:3:4:5:6'];
+  const made = run(['make-certificate', '--names', names.join(), '--out', directory, '--force']);
+  assert.equal(await made.exit, 0, made.err());
+  const certificate = new X509Certificate(readFileSync(join(directory, 'edge.pem')));
+  for (const name of names) assert.equal(certificate.checkIP(name), name);
+  const nowhere = run(['make-certificate', '--names', 'x', '--out', join(directory, 'none')]);
+  assert.equal(await nowhere.exit, 2);
+  assert.match(nowhere.err(), /^--out: expected a directory that is there; got .*none\.$/m);
+});
+
+test('an old Node is told which one is needed', async () => {
+  const old = join(directory, 'old.cjs');
+  writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '18.20.4' });");
+  const edge = run(['--version'], { NODE_OPTIONS: `--require ${old}` });
+  assert.equal(await edge.exit, 1);
+  assert.match(edge.err(), /^The edge listener needs Node 22\.18 or newer; this is v.*\. See nodejs\.org\.$/m);
 });
 
 test('the schema in the repository is the one of the configuration', async () => {

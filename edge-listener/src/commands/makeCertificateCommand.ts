@@ -1,5 +1,5 @@
 // `edge-listener make-certificate --names NAME,… --out DIR`: a certificate for TLS on the LAN.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCertificate } from '../certificate.ts';
 import { readOptions, say, UsageError } from './commandLine.ts';
@@ -17,6 +17,7 @@ export async function makeCertificateCommand(args: string[]): Promise<number> {
   if (names.length === 0 || names.some((name) => !/^[A-Za-z0-9.:_-]+$/.test(name)))
     throw new UsageError('--names: expected host names or addresses, separated by commas.');
   const directory = options.text('out') ?? '.';
+  if (!existsSync(directory)) throw new UsageError(`--out: expected a directory that is there; got ${directory}.`);
   const { certificate, key } = makeCertificate({ names, days });
   const files = { certificateFile: join(directory, 'edge.pem'), keyFile: join(directory, 'edge.key') };
   const flag = options.has('force') ? 'w' : 'wx';
