@@ -1,5 +1,5 @@
 // The events seen so far, in numbers, and the last thing that went wrong: for metrics and the heartbeat.
-import type { EdgeEvents, Report } from '../events.ts';
+import { type EdgeEvents, type Report, withoutPeople } from '../events.ts';
 
 export interface EventTally {
   readonly report: Report;
@@ -9,7 +9,7 @@ export interface EventTally {
   readonly rejectsByCode: ReadonlyMap<number, number>;
   readonly acceptedBytes: number;
   readonly forwardedMilliseconds: number;
-  /** In words; null when nothing went wrong since the start. */
+  /** In words, without addresses of people; null when nothing went wrong since the start. */
   readonly lastError: string | null;
   /** False from the beginning of an outage of the function app to its end. */
   readonly relayReachable: boolean;
@@ -45,7 +45,7 @@ export function createEventTally(next: Report): EventTally {
       if (event === 'edge.rejected') rejectsByCode.set(Number(code), (rejectsByCode.get(Number(code)) ?? 0) + 1);
       if (event === 'edge.relayUnreachable') tally.relayReachable = false;
       if (event === 'edge.relayReachable') tally.relayReachable = true;
-      if (ERRORS.has(event)) tally.lastError = `${event}: ${String(reason)}`.slice(0, 500);
+      if (ERRORS.has(event)) tally.lastError = withoutPeople(`${event}: ${String(reason)}`).slice(0, 500);
       next(event, fields);
     }) as Report,
   };
