@@ -18,6 +18,10 @@ import {
 const BIG = binaryPart(someBytes(3_100_000), 'Content-Type: application/pdf; name=scan.pdf');
 const signature = (type: string) => binaryPart(someBytes(100), `Content-Type: ${type}; name=x.sig`);
 
+const TINY = someBytes(100);
+/** A part beside a scan. */
+const beside = (part: SamplePart) => container('multipart/mixed', [part, BIG]);
+
 const KINDS: readonly (readonly [string, string, SamplePart])[] = [
   ['signed with S/MIME', 'signed', container('multipart/signed', [BIG, signature('application/pkcs7-signature')])],
   ['signed with PGP', 'signed', container('multipart/signed', [BIG, signature('application/pgp-signature')])],
@@ -55,6 +59,34 @@ const KINDS: readonly (readonly [string, string, SamplePart])[] = [
       textPart('x'),
       binaryPart(someBytes(3_100_000), 'Content-Type: application/ms-tnef; name=winmail.dat'),
     ]),
+  ],
+  [
+    'TNEF that only its name tells',
+    'tnef',
+    beside(binaryPart(TINY, 'Content-Type: application/octet-stream; name=WINMAIL.DAT')),
+  ],
+  ['TNEF under its registered type', 'tnef', beside(binaryPart(TINY, 'Content-Type: application/vnd.ms-tnef; name=x'))],
+  [
+    'content that lies elsewhere',
+    'partial',
+    beside({ header: ['Content-Type: message/external-body; access-type=URL; URL="http://a.example/"'], body: '' }),
+  ],
+  [
+    'S/MIME under its old type',
+    'encrypted',
+    beside(binaryPart(TINY, 'Content-Type: application/x-pkcs7-mime; name=smime.p7m')),
+  ],
+  ['S/MIME without a name', 'encrypted', beside(binaryPart(TINY, 'Content-Type: application/pkcs7-mime'))],
+  ['a calendar without a method', 'calendar', beside(textPart('BEGIN:VCALENDAR', 'text/calendar'))],
+  [
+    'a calendar and nothing else',
+    'calendar',
+    textPart(`BEGIN:VCALENDAR\r\n${'X-FILL:x\r\n'.repeat(320_000)}`, 'text/calendar; method=REQUEST'),
+  ],
+  [
+    'text signed with PGP',
+    'encrypted',
+    beside(textPart('-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\nabc')),
   ],
   [
     'a part of a message',
