@@ -15,12 +15,13 @@ How to call the API, with examples, is in [api.md](api.md).
 ${sections}
 ## Problems
 
-Every error is an \`application/problem+json\` document (RFC 9457) whose \`type\` ends in one of these names.
+Every error is an \`application/problem+json\` document (RFC 9457) whose \`type\` ends in one of these names. What has
+a path or method that is not above never reaches the relay: its 404 comes from the platform, without such a document.
 
-| name | status | title |
-|---|---|---|
+| name | status | title | what to do |
+|---|---|---|---|
 ${Object.entries(PROBLEMS)
-  .map(([name, { status, title }]) => `| \`${name}\` | ${status} | ${title} |`)
+  .map(([name, { status, title, remedy }]) => `| \`${name}\` | ${status} | ${title} | ${remedy} |`)
   .join('\n')}
 `;
 }

@@ -7,23 +7,85 @@ import {
   VERDICT_STATUSES,
 } from '../contract/relayProtocol.ts';
 
-/** Status and title of every problem. */
-export const PROBLEMS: Record<ProblemName, { status: number; title: string }> = {
-  'bad-request': { status: 400, title: 'The request is not well formed' },
-  unauthorized: { status: 401, title: 'The credential is missing or not valid' },
-  'sender-refused': { status: 403, title: 'This caller may not send as that sender' },
-  forbidden: { status: 403, title: 'The credential is valid, and gives no right to this' },
-  'not-found': { status: 404, title: 'There is no such message' },
-  'parts-missing': { status: 404, title: 'Not every part of the message is there' },
-  conflict: { status: 409, title: 'The request contradicts what is stored' },
-  'edge-name-taken': { status: 409, title: 'Another edge uses this name' },
-  'message-too-large': { status: 413, title: 'The message is too large' },
-  'unsupported-media-type': { status: 415, title: 'The content type is not supported' },
-  'unprocessable-message': { status: 422, title: 'The message cannot be sent as it is' },
-  'recipient-refused': { status: 422, title: 'This caller may not send to that recipient' },
-  'rate-limited': { status: 429, title: 'Too many messages at once' },
-  'internal-error': { status: 500, title: 'The relay failed' },
-  unavailable: { status: 503, title: 'The relay cannot take the message now' },
+/** Status and title of every problem, and what whoever gets it can do. */
+export const PROBLEMS: Record<ProblemName, { status: number; title: string; remedy: string }> = {
+  'bad-request': {
+    status: 400,
+    title: 'The request is not well formed',
+    remedy:
+      'Mend the request as `detail` says. Where a body ended early or its digest did not fit, the line is broken: send it again.',
+  },
+  unauthorized: {
+    status: 401,
+    title: 'The credential is missing or not valid',
+    remedy: 'Check the key, or get a new token. `npm run callers -- list` shows which keys count.',
+  },
+  'sender-refused': {
+    status: 403,
+    title: 'This caller may not send as that sender',
+    remedy: 'Send as an address that the caller may use, or let an administrator give it that address in `CALLERS`.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'The credential is valid, and gives no right to this',
+    remedy:
+      'Give the application the app role `Mail.Submit` and a caller in `CALLERS`; use a token of the application itself.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is no such message',
+    remedy: 'Check the id and the credential: ids are each caller’s own, and are kept for 35 days.',
+  },
+  'parts-missing': {
+    status: 404,
+    title: 'Not every part of the message is there',
+    remedy: 'Stage the parts that `missing` lists and commit again.',
+  },
+  conflict: {
+    status: 409,
+    title: 'The request contradicts what is stored',
+    remedy: 'For another mail mint a new id; for a retry look at the state of the mail first.',
+  },
+  'edge-name-taken': {
+    status: 409,
+    title: 'Another edge uses this name',
+    remedy: 'Give each edge a name of its own. Mail is not affected.',
+  },
+  'message-too-large': {
+    status: 413,
+    title: 'The message is too large',
+    remedy: 'Send less, or let an administrator raise the limit that `detail` names.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The content type is not supported',
+    remedy: 'Use a content type and a content coding that the operation takes.',
+  },
+  'unprocessable-message': {
+    status: 422,
+    title: 'The message cannot be sent as it is',
+    remedy: 'Mend what `errors`, `addresses` or `detail` names; the same bytes will be refused again.',
+  },
+  'recipient-refused': {
+    status: 422,
+    title: 'This caller may not send to that recipient',
+    remedy: 'Send to others, or let an administrator give the caller those recipients in `CALLERS`.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many messages at once',
+    remedy: 'Wait as long as `Retry-After` says and send the same again.',
+  },
+  'internal-error': {
+    status: 500,
+    title: 'The relay failed',
+    remedy: 'Not used by this version; treat it as `unavailable`.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'The relay cannot take the message now',
+    remedy: 'Keep the mail, wait as long as `Retry-After` says and send it again under the same id.',
+  },
 };
 
 /** A refusal on its way to the caller: what was wrong, where, and what to do. */

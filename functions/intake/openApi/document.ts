@@ -92,7 +92,7 @@ function problemsOf({ problems }: Operation) {
       return [
         status,
         {
-          description: names.map((name) => `\`${name}\`: ${PROBLEMS[name].title}.`).join(' '),
+          description: names.map((name) => `\`${name}\`: ${PROBLEMS[name].title}. ${PROBLEMS[name].remedy}`).join(' '),
           ...(Object.keys(headers).length > 0 && { headers }),
           content: {
             [PROBLEM_CONTENT_TYPE]: {
