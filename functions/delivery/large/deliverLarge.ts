@@ -4,7 +4,7 @@
  */
 import { DELIVERIES, DELIVERIES_LARGE } from '../../storage/deliveryQueue.ts';
 import type { MessageKey, StoredState } from '../../storage/messageStore.ts';
-import type { WakeUp } from '../../storage/wakeUp.ts';
+import { type WakeUp, wakeUpOf } from '../../storage/wakeUp.ts';
 import { countCrash } from '../crashes.ts';
 import { type DeliveryOptions, isPaused, PAUSED_MS } from '../deliverMessage.ts';
 import { resolveDoubt } from '../resolveDoubt.ts';
@@ -36,6 +36,8 @@ export async function deliverLarge(options: LargeDeliveryOptions, wakeUp: WakeUp
   if (record.state !== 'accepted' && record.state !== 'sending') return;
   const waitMs = Date.parse((record.state === 'sending' ? record.claim?.until : record.due) ?? '') - Date.now();
   if (waitMs > EARLY_MS) return comeBack(waitMs);
+  // A mailbox is chosen in one place only; this wake-up may be from before somebody asked for that.
+  if (record.chooseMailbox) return queues.wakeUp(DELIVERIES, wakeUpOf(record), 0);
   if (!goesAsDraft(record, settings)) return queues.wakeUp(DELIVERIES, wakeUp, 0);
 
   const seat = seats.take(record.mailbox, record.size);

@@ -30,6 +30,18 @@ test('a wake-up for large mail moves to its own queue, and one for small mail ba
   assert.equal((await relay.state(large)).attempts, 0);
 });
 
+test('a large mail whose mailbox is to be chosen anew is not sent from the old one', async (t) => {
+  const relay = await newLargeRelay(t);
+  const mail = await relay.accept(scan(3_100_000), { chooseMailbox: true });
+  await relay.deliver(mail);
+  assert.deepEqual(
+    relay.queues.sent.map(({ queue, wakeUp, delayMs }) => [queue, wakeUp.id, delayMs]),
+    [[DELIVERIES, mail.id, 0]],
+  );
+  assert.equal((await relay.messages()).length, 0);
+  assert.equal((await relay.state(mail)).attempts, 0);
+});
+
 for (const [what, answer] of [
   ['413 in HTML', { status: 413 }],
   ['200', { status: 200 }],
