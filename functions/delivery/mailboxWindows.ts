@@ -99,8 +99,8 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
   }
 
   function forgetIdle(): void {
-    for (const [key, { inside, parkedUntil, usedAt }] of windows)
-      if (inside === 0 && Math.max(parkedUntil, usedAt) < now() - FORGET_MS) windows.delete(key);
+    for (const [key, { inside, busy, parkedUntil, usedAt }] of windows)
+      if (inside === 0 && busy === 0 && Math.max(parkedUntil, usedAt) < now() - FORGET_MS) windows.delete(key);
   }
 
   /** As many as keep every permit in use (Little's law), and one more. */

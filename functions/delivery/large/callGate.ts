@@ -3,7 +3,7 @@
  * and a 429 is waited out where it happened: what has been uploaded so far is not thrown away for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CallResult, MailboxWindows } from '../mailboxWindows.ts';
+import type { CallResult, MailboxWindows, Permit } from '../mailboxWindows.ts';
 
 /** How long one attempt waits for a throttled mailbox, all waits together. */
 const PATIENCE_MS = 5 * 60_000;
@@ -41,18 +41,12 @@ export function createCallGate(options: CallGateOptions): CallGate {
   const { windows, mailbox, signal, onThrottled } = options;
   let patienceMs = options.patienceMs ?? PATIENCE_MS;
 
-  /** Waits for the mailbox's next free call; resolves with what has to be called when it is over. */
-  async function enter(): Promise<(result: CallResult) => void> {
+  /** Waits for the mailbox's next free call. It needs no place: this mail is in hand already, and a burst takes them all. */
+  async function nextPermit(): Promise<Permit> {
     for (;;) {
       signal.throwIfAborted();
-      const place = windows.enter(mailbox);
-      const permit = 'comeBackInMs' in place ? place : place.take();
-      if (!('comeBackInMs' in permit))
-        return (result) => {
-          permit.release(result);
-          if ('leave' in place) place.leave();
-        };
-      if ('leave' in place) place.leave();
+      const permit = windows.take(mailbox);
+      if ('release' in permit) return permit;
       await sleep(permit.comeBackInMs, undefined, { signal });
     }
   }
@@ -60,14 +54,14 @@ export function createCallGate(options: CallGateOptions): CallGate {
   return {
     async call<T extends CallEnd>(make: () => Promise<T>): Promise<T> {
       for (;;) {
-        const leave = await enter();
+        const permit = await nextPermit();
         let result: CallResult = 'unknown';
         let end: T;
         try {
           end = await make();
           result = end.status === 429 ? 'throttled' : end.status < 400 ? 'clean' : 'unknown';
         } finally {
-          leave(result);
+          permit.release(result);
         }
         if (end.status !== 429) return end;
         const pauseMs = Math.max(end.retryAfterMs ?? DEFAULT_PAUSE_MS, LEAST_PAUSE_MS);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createCallGate } from '../../delivery/large/callGate.ts';
 import { createMailboxWindows, type NotNow, type Permit, type Place } from '../../delivery/mailboxWindows.ts';
 
 const place = (given: Place | NotNow): Place => {
@@ -108,4 +109,33 @@ test('where storage is slow and Graph is fast, more mail is taken in hand; where
   assert.equal(inHand(10, 1000), 3);
   assert.equal(inHand(40, 10), 6);
   assert.equal(inHand(1000, 10), 8);
+});
+
+test('the calls of a large mail need no place, so a burst that holds them all does not stop it', async () => {
+  const windows = createMailboxWindows(4);
+  while ('take' in windows.enter('a@b'));
+  const signal = AbortSignal.timeout(5000);
+  const gate = createCallGate({ windows, mailbox: 'a@b', signal, onThrottled() {} });
+  const answer = await gate.call(async () => ({ status: 200, retryAfterMs: undefined }));
+  assert.equal(answer.status, 200);
+});
+
+test('the calls of large and small mail together are never more than the window', async () => {
+  const windows = createMailboxWindows(2);
+  const small = permit(place(windows.enter('a@b')).take());
+  const gate = createCallGate({ windows, mailbox: 'a@b', signal: AbortSignal.timeout(20_000), onThrottled() {} });
+  let running = 1;
+  let most = 0;
+  const calls = [1, 2, 3].map(() =>
+    gate.call(async () => {
+      most = Math.max(most, ++running);
+      wait(windows.take('a@b'));
+      await new Promise(setImmediate);
+      running--;
+      return { status: 200, retryAfterMs: undefined };
+    }),
+  );
+  await Promise.all(calls);
+  assert.equal(most, 2);
+  small.release('clean');
 });
