@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallResult, MailboxWindows, Permit } from '../mailboxWindows.ts';
 
-/** How long one attempt waits for a throttled mailbox, all waits together. */
+/** How long an attempt waits for a throttled mailbox, all waits together: more each time, well inside what one may take. */
 const PATIENCE_MS = 5 * 60_000;
+const MOST_PATIENT = 3;
 /** A pause where Graph names none. */
 const DEFAULT_PAUSE_MS = 10_000;
 /** A mailbox that has had enough is left alone for a moment, whatever `Retry-After` says. */
@@ -32,14 +33,15 @@ export interface CallGateOptions {
   readonly windows: MailboxWindows;
   readonly mailbox: string;
   readonly signal: AbortSignal;
-  readonly patienceMs?: number;
+  /** Which attempt at the mail it is, 1 for the first: what did not go with little patience gets more. */
+  readonly attempt: number;
   /** Told of every 429. */
   onThrottled(pauseMs: number): void;
 }
 
 export function createCallGate(options: CallGateOptions): CallGate {
   const { windows, mailbox, signal, onThrottled } = options;
-  let patienceMs = options.patienceMs ?? PATIENCE_MS;
+  let patienceMs = PATIENCE_MS * Math.min(Math.max(options.attempt, 1), MOST_PATIENT);
 
   /** Waits for the mailbox's next free call. It needs no place: this mail is in hand already, and a burst takes them all. */
   async function nextPermit(): Promise<Permit> {

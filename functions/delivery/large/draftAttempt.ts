@@ -4,6 +4,7 @@ import { readHeaderBlock } from '../../mail/headerBlock.ts';
 import type { MessageStateRecord } from '../../storage/messageState.ts';
 import type { EventAttributes } from '../../wiring/relayEvents.ts';
 import { HEADER_TOO_LONG } from '../composeMime.ts';
+import type { GraphOutcome } from '../graphOutcome.ts';
 import { mailFactsOf } from '../mailFacts.ts';
 import { rewriteHeader } from '../rewriteHeader.ts';
 import { type CallGate, createCallGate } from './callGate.ts';
@@ -46,7 +47,7 @@ export async function attemptDraft(attempt: Attempt): Promise<AttemptResult> {
   const signal = AbortSignal.any([claim.lost, deadline]);
   const onThrottled = (pauseMs: number) =>
     events.mailboxThrottled(record.mailbox, pauseMs, { reason: 'A large mail was throttled while it was uploaded.' });
-  const gate = createCallGate({ windows, mailbox: record.mailbox, signal, onThrottled });
+  const gate = createCallGate({ windows, mailbox: record.mailbox, signal, attempt: record.attempts, onThrottled });
   const calls = createDraftCalls(graph, record.mailbox, gate);
   const progress = createProgress(events, record);
   const began = performance.now();
@@ -60,7 +61,16 @@ export async function attemptDraft(attempt: Attempt): Promise<AttemptResult> {
   if (deadline.aborted && isBrokenOff(end)) end = broken('The upload took too long and was broken off.');
   const { bytes: uploadedBytes } = progress;
   const trace: EventAttributes = { via: 'draft', uploadedBytes, uploadMs: Math.round(performance.now() - began) };
-  return { ...end, trace: { ...trace, ...end.trace }, uploadedBytes };
+  return { ...end, outcome: spread(end.outcome), trace: { ...trace, ...end.trace }, uploadedBytes };
+}
+
+/**
+ * Up to a fifth later than Graph asked for, never earlier: processes that were throttled together do not start their
+ * uploads together again.
+ */
+function spread(outcome: GraphOutcome): GraphOutcome {
+  if (outcome.kind !== 'retry' || outcome.class !== 'throttled' || outcome.afterMs === undefined) return outcome;
+  return { ...outcome, afterMs: Math.round(outcome.afterMs * (1 + 0.2 * Math.random())) };
 }
 
 /** Whether the deadline may be what ended it: a verdict of Graph's, or a draft to be looked at later, is more than that. */

@@ -115,7 +115,7 @@ test('the calls of a large mail need no place, so a burst that holds them all do
   const windows = createMailboxWindows(4);
   while ('take' in windows.enter('a@b'));
   const signal = AbortSignal.timeout(5000);
-  const gate = createCallGate({ windows, mailbox: 'a@b', signal, onThrottled() {} });
+  const gate = createCallGate({ windows, mailbox: 'a@b', signal, attempt: 1, onThrottled() {} });
   const answer = await gate.call(async () => ({ status: 200, retryAfterMs: undefined }));
   assert.equal(answer.status, 200);
 });
@@ -123,7 +123,8 @@ test('the calls of a large mail need no place, so a burst that holds them all do
 test('the calls of large and small mail together are never more than the window', async () => {
   const windows = createMailboxWindows(2);
   const small = permit(place(windows.enter('a@b')).take());
-  const gate = createCallGate({ windows, mailbox: 'a@b', signal: AbortSignal.timeout(20_000), onThrottled() {} });
+  const signal = AbortSignal.timeout(20_000);
+  const gate = createCallGate({ windows, mailbox: 'a@b', signal, attempt: 1, onThrottled() {} });
   let running = 1;
   let most = 0;
   const calls = [1, 2, 3].map(() =>
