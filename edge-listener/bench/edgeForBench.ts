@@ -25,7 +25,7 @@ export async function startEdgeForBench(directory: string): Promise<Contender> {
   const out = openSync(log, 'w');
   const child = spawn(
     process.execPath,
-    ['--max-semi-space-size=4', '--max-old-space-size=1024', bundle, 'start', '--config', config],
+    ['--max-semi-space-size=2', '--max-old-space-size=1024', bundle, 'start', '--config', config],
     {
       env: { ...process.env, RELAY_KEY: 'bench' },
       stdio: ['ignore', out, 'inherit'],

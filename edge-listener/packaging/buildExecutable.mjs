@@ -23,7 +23,7 @@ try {
       main: bundle,
       output: blob,
       disableExperimentalSEAWarning: true,
-      execArgv: ['--max-semi-space-size=4', '--max-old-space-size=1024'],
+      execArgv: ['--max-semi-space-size=2', '--max-old-space-size=1024'],
     }),
   );
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });

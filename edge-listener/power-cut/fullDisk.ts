@@ -17,7 +17,7 @@ const run = (command: string, ...args: string[]) => execFileSync(command, args, 
 const directory = mkdtempSync(join(tmpdir(), 'full-disk-'));
 const mount = join(directory, 'mount');
 mkdirSync(mount);
-const large = `Subject: large\r\n\r\n${'x'.repeat(998)}\r\n`.padEnd(400_000, 'line\r\n');
+const large = `Subject: large\r\n\r\n${'x'.repeat(998)}\r\n`.padEnd(1_500_000, 'line\r\n');
 const mail = (data: string) => ({ data: data.endsWith('\r\n') ? data : `${data}\r\n` });
 
 /** Runs the edge on a tmpfs with these options, breaks it, mends it. */

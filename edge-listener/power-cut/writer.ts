@@ -10,6 +10,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { newMessageId } from '../../functions/contract/messageId.ts';
 import { openDiskSpool } from '../src/spool/diskSpool.ts';
+import { SMALL_BYTES } from '../src/spool/incomingMessage.ts';
 import type { QueuedEntry } from '../src/spool/spool.ts';
 
 const [directory = '', count = '1000000'] = process.argv.slice(2);
@@ -114,8 +115,8 @@ async function session(size: () => number): Promise<void> {
 await Promise.all([
   session(() => 300),
   session(() => 2000),
-  session(() => 20_000),
   session(() => 200_000),
-  session(() => 500_000),
+  session(() => SMALL_BYTES + 50_000),
+  session(() => SMALL_BYTES + 300_000),
 ]);
 await spool.close();

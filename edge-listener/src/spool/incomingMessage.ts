@@ -6,9 +6,9 @@ import type { SegmentPlace, SegmentWriter } from './segmentWriter.ts';
 import { createSpoolFile } from './spoolFile.ts';
 
 /** Messages up to this go by group commit. */
-export const SMALL_BYTES = 128 * 1024;
+export const SMALL_BYTES = 1280 * 1024;
 /** All small messages being received may take this much memory together; beyond it they go to files early. */
-const GATHERED_BYTES = 24 * 1024 * 1024;
+const GATHERED_BYTES = 12 * 1024 * 1024;
 
 /** A message on its way in, whichever way it goes. */
 export interface ReceivedMessage {

@@ -1,5 +1,5 @@
 // Group commit: small messages of all sessions are appended to one file and share one sync.
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -12,6 +12,9 @@ import { createSpoolFile, type SpoolFile } from './spoolFile.ts';
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Most bytes written under one sync: a device should not wait for more than that. */
 const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** A message in more pieces than this is put together before it is written. */
+const MOST_PARTS = 64;
 
 /** A segment in which nothing is needed is closed after so long without new mail, in milliseconds. */
 const IDLE_MS = 2000;
@@ -144,12 +147,13 @@ export function createSegmentWriter({ queued, syncQueued, onSealed }: SegmentWri
   return {
     add: (id, envelope, chunks) =>
       new Promise((resolve, reject) => {
-        const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-        const sha256 = hash('sha256', body, 'base64');
-        const start = encodeRecordStart(metaOf(id, envelope, sha256), body.length);
+        const parts = chunks.length <= MOST_PARTS ? chunks : [Buffer.concat(chunks)];
+        const sha256 = sha256Of(parts);
+        const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+        const start = encodeRecordStart(metaOf(id, envelope, sha256), bytes);
         waiting.push({
-          buffers: [start, body],
-          length: start.length + body.length,
+          buffers: [start, ...parts],
+          length: start.length + bytes,
           startLength: start.length,
           sha256,
           resolve,
@@ -171,4 +175,12 @@ export function createSegmentWriter({ queued, syncQueued, onSealed }: SegmentWri
       await seal();
     },
   };
+}
+
+/** Base64. */
+function sha256Of(parts: readonly Uint8Array[]): string {
+  if (parts.length === 1) return hash('sha256', parts[0]!, 'base64');
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part);
+  return digest.digest('base64');
 }

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDiskSpool } from '../../src/spool/diskSpool.ts';
+import { SMALL_BYTES } from '../../src/spool/incomingMessage.ts';
 import { DamagedMessageError } from '../../src/spool/spool.ts';
 import { temporaryDirectory } from '../support/runEdge.ts';
 import { put, testSpoolContract } from './spoolContract.ts';
@@ -10,7 +11,7 @@ import { put, testSpoolContract } from './spoolContract.ts';
 testSpoolContract('spool on disk', (directory, now) => openDiskSpool({ directory, now }));
 
 const now = () => 1_800_000_000_000;
-const large = Buffer.alloc(600_000, 'large ');
+const large = Buffer.alloc(SMALL_BYTES + 100_000, 'large ');
 
 /** Every file below `directory`. */
 function files(directory: string): string[] {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { type DiskSpool, openDiskSpool } from '../../src/spool/diskSpool.ts';
+import { SMALL_BYTES } from '../../src/spool/incomingMessage.ts';
 import { temporaryDirectory } from '../support/runEdge.ts';
 import { put } from './spoolContract.ts';
 
@@ -12,7 +13,7 @@ const T0 = 1_800_000_000_000;
 const now = () => T0;
 const bodies = {
   'a small message': Buffer.from('Subject: x\r\n\r\nx\r\n'),
-  'a large message': Buffer.alloc(600_000, 'x'),
+  'a large message': Buffer.alloc(SMALL_BYTES + 100_000, 'x'),
 };
 const refused = { kind: 'failed', attempts: 1, code: '413', reason: 'too large' } as const;
 

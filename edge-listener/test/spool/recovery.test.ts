@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { newMessageId } from '../../../functions/contract/messageId.ts';
 import { openDiskSpool } from '../../src/spool/diskSpool.ts';
+import { SMALL_BYTES } from '../../src/spool/incomingMessage.ts';
 import { encodeRecordStart, metaOf } from '../../src/spool/record.ts';
 import { temporaryDirectory } from '../support/runEdge.ts';
 import { envelopeFrom, put } from './spoolContract.ts';
@@ -13,7 +14,7 @@ import { envelopeFrom, put } from './spoolContract.ts';
 const T0 = 1_800_000_000_000;
 const now = () => T0;
 const small = Buffer.from('Subject: small\r\n\r\nx\r\n');
-const large = Buffer.alloc(600_000, 'large ');
+const large = Buffer.alloc(SMALL_BYTES + 100_000, 'large ');
 const refused = { kind: 'failed', attempts: 1, code: '413', reason: 'too large' } as const;
 
 /** What is on the disk while the spool is open: what a kill leaves. */

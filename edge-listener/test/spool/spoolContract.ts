@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import type { Envelope } from '../../../functions/contract/envelope.ts';
 import { newMessageId } from '../../../functions/contract/messageId.ts';
+import { SMALL_BYTES } from '../../src/spool/incomingMessage.ts';
 import type { QueuedEntry, Spool } from '../../src/spool/spool.ts';
 import { temporaryDirectory } from '../support/runEdge.ts';
 
@@ -32,7 +33,7 @@ async function read(spool: Spool, entry: QueuedEntry): Promise<Buffer> {
 }
 
 const T0 = Date.parse('2026-01-01T00:00:00Z');
-const sizes = { 'a small message': 2000, 'a message of 600 kB': 600_000 };
+const sizes = { 'a small message': 2000, 'a message with a file of its own': SMALL_BYTES + 100_000 };
 
 export function testSpoolContract(name: string, openSpool: OpenSpool): void {
   const it = (
