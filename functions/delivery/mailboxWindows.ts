@@ -9,6 +9,11 @@
 const GRAPH_CONCURRENCY = 4;
 /** Clean calls after which the window grows by one. */
 const CLEAN_CALLS = 40;
+/**
+ * What a call is taken to last before one was measured. Low rather than high: who comes back too early asks once more,
+ * who comes back too late leaves the mailbox idle.
+ */
+const FIRST_CALL_MS = 200;
 /** Most places per permit, where storage is that much slower than Graph. */
 const MAX_PLACES_PER_PERMIT = 8;
 /** Weight of the newest measurement in the rate. */
@@ -88,8 +93,8 @@ export function createMailboxWindows(maxInstances: number, now: () => number = D
         troubles: 0,
         parkedUntil: 0,
         next: 0,
-        callMs: 500,
-        placeMs: 1000,
+        callMs: FIRST_CALL_MS,
+        placeMs: 2 * FIRST_CALL_MS,
         usedAt: 0,
       };
       windows.set(key, window);
