@@ -23,7 +23,7 @@ await build({
   target: 'node22',
   // On an old Node the rest may fail in ways that tell nobody why; Node 18 parses it all the same.
   // Node's four threads for files are one too few for fifty devices whose mail is synced at once.
-  banner: { js: `#!/usr/bin/env node\n${needNode}\nprocess.env.UV_THREADPOOL_SIZE ??= '16';` },
+  banner: { js: `#!/usr/bin/env node\n${needNode}\nprocess.env.UV_THREADPOOL_SIZE ??= '8';` },
   define: { EDGE_VERSION: JSON.stringify(version) },
   sourcemap: 'linked',
   logLevel: 'warning',
