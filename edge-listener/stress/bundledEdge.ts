@@ -35,10 +35,14 @@ export async function startBundledEdge(relayUrl: string, directory: string): Pro
   };
   writeFileSync(config, JSON.stringify(settings)); // JSON is YAML
   const bundle = fileURLToPath(new URL('../dist/edge-listener.cjs', import.meta.url));
-  const edge = spawn(process.execPath, ['--max-semi-space-size=2', '--max-old-space-size=1024', bundle, 'start', '--config', config], {
-    env: { ...process.env, RELAY_KEY: 'test-key', MALLOC_ARENA_MAX: '2' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const edge = spawn(
+    process.execPath,
+    ['--max-semi-space-size=2', '--max-old-space-size=1024', bundle, 'start', '--config', config],
+    {
+      env: { ...process.env, RELAY_KEY: 'test-key', MALLOC_ARENA_MAX: '2' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const counts = new Map<string, number>();
   const ports = new Map<string, number>();
   const ready = Promise.withResolvers<void>();
