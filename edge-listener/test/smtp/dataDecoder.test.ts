@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createDataDecoder } from '../../src/smtp/dataDecoder.ts';
 import { EdgeStream } from '../../src/smtp/edgeStream.ts';
+import { notTheEnd } from '../support/notTheEnd.ts';
 
 /** The DATA phase as RFC 5321 4.1.1.4 and 4.5.2 have it, byte by byte, with the two kindnesses of the decoder. */
 function reference(input: string): { data: string; rest: string } | undefined {
@@ -55,28 +56,6 @@ test('60,000 hostile messages end where RFC 5321 says and nowhere else, however 
       assert.deepEqual(decode(input, cuts), expected, `${JSON.stringify(input)} cut at ${cuts}`);
   }
 });
-
-const notTheEnd = [
-  '\n.\n',
-  '\n.\r\n',
-  '\r\n.\n',
-  '\n\n.\r\n',
-  '\r.\r',
-  '\r.\r\n',
-  '\r\n.\r',
-  '\n.\r',
-  '\r.\n',
-  '\r\n.\r\r\n',
-  '\r\r\n.\r\r\n',
-  '\r\n.\0\r\n',
-  '\r\n\0.\r\n',
-  '\r\n. \r\n',
-  '\r\n.\x80\r\n',
-  '\r\n.\v\r\n',
-  '\r\n..\r\n',
-  '\n..\r\n',
-  '\n..\n',
-];
 
 for (const sequence of notTheEnd) {
   test(`${JSON.stringify(sequence)} does not end a message, whole or byte by byte`, () => {

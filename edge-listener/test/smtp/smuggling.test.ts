@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type FakeRelay, startFakeRelay } from '../support/fakeRelay.ts';
+import { notTheEnd } from '../support/notTheEnd.ts';
 import { runEdge, type TestEdge, temporaryDirectory } from '../support/runEdge.ts';
 import { greeted, type RawClient } from '../support/smtpClient.ts';
 
@@ -54,30 +55,7 @@ async function quit(client: RawClient): Promise<void> {
   await assert.rejects(client.reply(), /closed the connection; left: ""/);
 }
 
-const sequences = [
-  '\n.\n',
-  '\n.\r\n',
-  '\r\n.\n',
-  '\n\n.\r\n',
-  '\r.\r',
-  '\r.\r\n',
-  '\r\n.\r',
-  '\n.\r',
-  '\r.\n',
-  '\r\n.\r\r\n',
-  '\r\r\n.\r\r\n',
-  '\r\n.\0\r\n',
-  '\r\n\0.\r\n',
-  '\r\n. \r\n',
-  '\r\n.\x80\r\n',
-  '\r\n.\v\r\n',
-  '\r\n..\r\n',
-  '\n..\r\n',
-  '\n..\n',
-  '\r..\r\n',
-  '\r\n.foo\r\n',
-];
-for (const sequence of sequences) {
+for (const sequence of notTheEnd) {
   test(`${JSON.stringify(sequence)} does not end a message`, async () => {
     const taken = edge.seen('edge.accepted').length;
     const client = await greeted(edge.port);
