@@ -12,7 +12,7 @@ import { settle } from '../settle.ts';
 import { keepClaim } from './claimKeeper.ts';
 import { attemptDraft, draftMessageId } from './draftAttempt.ts';
 import { goesAsDraft } from './goesAsDraft.ts';
-import type { LargeMailSeats } from './largeMailSeats.ts';
+import type { LargeMailSeats, Seat } from './largeMailSeats.ts';
 import { openMail } from './storedMail.ts';
 
 export interface LargeDeliveryOptions extends DeliveryOptions {
@@ -44,14 +44,14 @@ export async function deliverLarge(options: LargeDeliveryOptions, wakeUp: WakeUp
   if ('comeBackInMs' in seat) return comeBack(seat.comeBackInMs);
   let uploadedBytes = 0;
   try {
-    uploadedBytes = await work(options, found);
+    uploadedBytes = await work(options, found, seat);
   } finally {
     seat.leave(uploadedBytes);
   }
 }
 
 /** The bytes that were uploaded. */
-async function work(options: LargeDeliveryOptions, found: StoredState): Promise<number> {
+async function work(options: LargeDeliveryOptions, found: StoredState, { othersWait }: Seat): Promise<number> {
   const { store, events } = options;
   const { record } = found;
   if (record.doubt) {
@@ -71,6 +71,7 @@ async function work(options: LargeDeliveryOptions, found: StoredState): Promise<
       options,
       claim,
       open: () => store.openBody(record),
+      othersWait,
     });
     await claim.stop();
     const { record: claimed, etag } = claim.current;

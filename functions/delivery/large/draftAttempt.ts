@@ -32,6 +32,8 @@ export interface Attempt {
   readonly claim: ClaimKeeper;
   /** Opens the stored message from its beginning. */
   open(): Promise<Readable | undefined>;
+  /** Whether mail of another mailbox waits for this attempt to end. */
+  othersWait(): boolean;
 }
 
 export interface AttemptResult extends AttemptEnd {
@@ -40,14 +42,15 @@ export interface AttemptResult extends AttemptEnd {
 
 /** Makes the attempt; what goes wrong in it is an outcome, never an exception. */
 export async function attemptDraft(attempt: Attempt): Promise<AttemptResult> {
-  const { options, claim } = attempt;
+  const { options, claim, othersWait } = attempt;
   const { windows, graph, events } = options;
   const { record } = claim.current;
   const deadline = AbortSignal.timeout(options.attemptLimitMs ?? ATTEMPT_LIMIT_MS);
   const signal = AbortSignal.any([claim.lost, deadline]);
   const onThrottled = (pauseMs: number) =>
     events.mailboxThrottled(record.mailbox, pauseMs, { reason: 'A large mail was throttled while it was uploaded.' });
-  const gate = createCallGate({ windows, mailbox: record.mailbox, signal, attempt: record.attempts, onThrottled });
+  const { mailbox, attempts } = record;
+  const gate = createCallGate({ windows, mailbox, signal, attempt: attempts, othersWait, onThrottled });
   const calls = createDraftCalls(graph, record.mailbox, gate);
   const progress = createProgress(events, record);
   const began = performance.now();

@@ -17,6 +17,8 @@ const SEATS = 1;
 const BUSY_MS = 5_000;
 
 export interface Seat {
+  /** True while mail of another mailbox asks for a seat in vain. */
+  othersWait(): boolean;
   /** The mail has been dealt with; `bytes` is what was really uploaded. */
   leave(bytes: number): void;
 }
@@ -35,6 +37,8 @@ interface Mailbox {
 export function createLargeMailSeats(now: () => number = Date.now, seats = SEATS): LargeMailSeats {
   const mailboxes = new Map<string, Mailbox>();
   let taken = 0;
+  /** When a mail last found no seat that had a mailbox for itself. */
+  let turnedAwayAt = Number.NEGATIVE_INFINITY;
 
   function forgetOld(): void {
     for (const [key, { busy, spent }] of mailboxes) {
@@ -48,6 +52,7 @@ export function createLargeMailSeats(now: () => number = Date.now, seats = SEATS
       forgetOld();
       const key = addressKey(name);
       const mailbox = mailboxes.get(key) ?? { busy: false, spent: [] };
+      if (taken >= seats && !mailbox.busy) turnedAwayAt = now();
       if (taken >= seats || mailbox.busy) return { comeBackInMs: BUSY_MS };
       // A mail larger than the whole budget goes when nothing else has been spent.
       let excess =
@@ -61,6 +66,8 @@ export function createLargeMailSeats(now: () => number = Date.now, seats = SEATS
       mailboxes.set(key, mailbox);
       taken++;
       return {
+        // Whoever waits asks again every five seconds, give or take what its queue is late.
+        othersWait: () => now() - turnedAwayAt < 3 * BUSY_MS,
         leave(uploaded) {
           taken--;
           mailbox.busy = false;

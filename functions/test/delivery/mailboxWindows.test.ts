@@ -111,11 +111,13 @@ test('where storage is slow and Graph is fast, more mail is taken in hand; where
   assert.equal(inHand(1000, 10), 8);
 });
 
+const firstAttempt = { attempt: 1, othersWait: () => false, onThrottled() {} };
+
 test('the calls of a large mail need no place, so a burst that holds them all does not stop it', async () => {
   const windows = createMailboxWindows(4);
   while ('take' in windows.enter('a@b'));
   const signal = AbortSignal.timeout(5000);
-  const gate = createCallGate({ windows, mailbox: 'a@b', signal, attempt: 1, onThrottled() {} });
+  const gate = createCallGate({ windows, mailbox: 'a@b', signal, ...firstAttempt });
   const answer = await gate.call(async () => ({ status: 200, retryAfterMs: undefined }));
   assert.equal(answer.status, 200);
 });
@@ -124,7 +126,7 @@ test('the calls of large and small mail together are never more than the window'
   const windows = createMailboxWindows(2);
   const small = permit(place(windows.enter('a@b')).take());
   const signal = AbortSignal.timeout(20_000);
-  const gate = createCallGate({ windows, mailbox: 'a@b', signal, attempt: 1, onThrottled() {} });
+  const gate = createCallGate({ windows, mailbox: 'a@b', signal, ...firstAttempt });
   let running = 1;
   let most = 0;
   const calls = [1, 2, 3].map(() =>

@@ -107,6 +107,19 @@ test('one large mail per mailbox goes at a time, a few mailboxes at once, and 15
   take('d@contoso.com', 200_000_000)!.leave(0);
 });
 
+test('a seat tells when mail of another mailbox asked for it in vain, and forgets that', () => {
+  let now = 0;
+  const seats = createLargeMailSeats(() => now);
+  const seat = seats.take('a@contoso.com', 1);
+  assert.ok('leave' in seat && !seat.othersWait());
+  seats.take('a@contoso.com', 1);
+  assert.ok(!seat.othersWait(), 'its own mailbox gains nothing by its leaving');
+  seats.take('b@contoso.com', 1);
+  assert.ok(seat.othersWait());
+  now += 15_000;
+  assert.ok(!seat.othersWait(), 'who waits asks again');
+});
+
 test('a mail that finds no seat comes back to its own queue', async (t) => {
   const relay = await newLargeRelay(t);
   const [first, second] = [await relay.accept(scan(3_100_000)), await relay.accept(scan(3_100_000))];

@@ -1,6 +1,7 @@
 // How long a large mail has patience with a throttled mailbox, and when it comes back after that.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCallGate } from '../../../delivery/large/callGate.ts';
 import { createMailboxWindows } from '../../../delivery/mailboxWindows.ts';
 import { newLargeRelay } from './largeRelay.ts';
@@ -17,6 +18,7 @@ test('an attempt waits 5 minutes for a throttled mailbox, the second 10, every l
       mailbox: 'a@b',
       signal: ended.signal,
       attempt,
+      othersWait: () => false,
       onThrottled: () => ended.abort(),
     });
     // Where it waits, the wait is ended here, and that throws.
@@ -32,6 +34,35 @@ test('an attempt waits 5 minutes for a throttled mailbox, the second 10, every l
     assert.ok(await waits(attempt, patience), `attempt ${attempt}`);
     assert.ok(!(await waits(attempt, patience + 1)), `attempt ${attempt}`);
   }
+});
+
+test('an attempt lets others past that wait while its mailbox is throttled for long; a third one stays', async () => {
+  /** What an attempt gives back after a 429 with this pause; nothing while it waits. */
+  const gives = async (attempt: number, pauseMs: number, othersWait: () => boolean, looks = () => nextTurn()) => {
+    const ended = new AbortController();
+    const { signal } = ended;
+    const windows = createMailboxWindows(1);
+    const gate = createCallGate({ windows, mailbox: 'a@b', signal, attempt, othersWait, onThrottled() {} });
+    const call = gate.call(async () => ({ status: 429, retryAfterMs: pauseMs }));
+    await Promise.race([call, looks()]);
+    ended.abort();
+    return call.catch(() => undefined);
+  };
+  const given = await gives(1, 4 * MINUTE, () => true);
+  assert.equal(given?.status, 429);
+  assert.ok(Math.abs(given.retryAfterMs - 4 * MINUTE) < 5000, `${given.retryAfterMs}`);
+  assert.ok(await gives(2, 4 * MINUTE, () => true));
+  assert.equal(await gives(3, 4 * MINUTE, () => true), undefined, 'it might never come through');
+  assert.equal(await gives(1, 20_000, () => true), undefined, 'so short a wait is waited out');
+  assert.equal(await gives(1, 4 * MINUTE, () => false), undefined, 'nobody else waits');
+  let looked = 0;
+  const later = await gives(
+    1,
+    4 * MINUTE,
+    () => looked++ > 0,
+    () => new Promise(() => {}),
+  );
+  assert.ok(later!.retryAfterMs < 4 * MINUTE, 'they came while it waited');
 });
 
 test('mails that were throttled together come back a little apart, none earlier than Graph asked for', async (t) => {
