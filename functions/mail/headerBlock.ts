@@ -63,7 +63,15 @@ export function unfold(text: string): string {
 
 /** Without blanks at either end: ASCII ones only, for 0xA0 is part of many a UTF-8 character. */
 export function trimBlanks(text: string): string {
-  return text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+  // Not by a regular expression: one that looks for the end tries every run of blanks from each of its blanks anew.
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
 }
 
 /** All fields of that name (lower case), in order. */

@@ -58,7 +58,7 @@ export function unrewritableHeader(block: HeaderBlock): Unrewritable | undefined
     contentId: '',
     disposition: '',
     encoding: first('content-transfer-encoding')
-      .replace(/\([^)]*\)/g, '')
+      .replace(/\([^()]*\)/g, '')
       .trim(),
     scheduling: /;\s*method\s*=/.test(type),
   };
