@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type TestContext } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { sweepMail } from '../../../delivery/sweepMail.ts';
 import type { MessageStateRecord } from '../../../storage/messageState.ts';
 import { newLargeRelay } from '../large/largeRelay.ts';
@@ -114,6 +114,16 @@ export async function newKillableRelay(t: TestContext, policy: Policy, { env, vi
       bodies: store.bodies.size,
     };
   };
+}
+
+/**
+ * A test for each of these and each policy: a worker that is killed at every moment loses nothing, and sends twice only
+ * where `resend` says so, and then tells of it beforehand.
+ */
+export function killInEvery(scenarios: readonly Scenario[]): void {
+  for (const scenario of scenarios)
+    for (const policy of scenario.policies)
+      test(`${policy}: ${scenario.name}, killed at every moment`, (t) => killEverywhere(t, policy, scenario));
 }
 
 /** Kills the worker at every moment there is, and looks at what came of the mail each time. */

@@ -102,7 +102,7 @@ export const DRAFT_GONE: Scenario = {
 /** A draft tells what became of it, so no policy is asked: where one were, `hold` would hold the mail. */
 const STRICT: readonly Policy[] = ['hold'];
 
-export const SCENARIOS: readonly Scenario[] = [
+export const SMALL_SCENARIOS: readonly Scenario[] = [
   SMALL_202,
   {
     ...SMALL_202,
@@ -120,8 +120,23 @@ export const SCENARIOS: readonly Scenario[] = [
     holds: always,
     leastMoments: 12,
   },
-  POSTED_LARGE,
+];
+
+/** Large mail whose attachments go up in ranges. */
+export const UPLOAD_SCENARIOS: readonly Scenario[] = [
   { ...POSTED_LARGE, name: 'a large mail, in two ranges of an upload session', policies: STRICT, ...ranges },
+  {
+    ...POSTED_LARGE,
+    name: 'a large mail with a 429 in a range',
+    policies: STRICT,
+    ...ranges,
+    faults: [{ ...RANGE, status: 429, code: 'ApplicationThrottled', retryAfter: 1 }],
+  },
+];
+
+/** Large mail whose attachments are small enough to be posted. */
+export const DRAFT_SCENARIOS: readonly Scenario[] = [
+  POSTED_LARGE,
   {
     ...POSTED_LARGE,
     name: 'a large mail that gets 504 and was not sent',
@@ -133,13 +148,6 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a large mail that gets 504 and was sent',
     policies: STRICT,
     faults: [{ ...SEND, status: 504, after: true }],
-  },
-  {
-    ...POSTED_LARGE,
-    name: 'a large mail with a 429 in a range',
-    policies: STRICT,
-    ...ranges,
-    faults: [{ ...RANGE, status: 429, code: 'ApplicationThrottled', retryAfter: 1 }],
   },
   DRAFT_GONE,
   {
