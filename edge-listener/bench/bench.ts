@@ -3,7 +3,9 @@
 // Both take mail and keep it: Postfix holds it, the edge finds no function app. Both sync before their 250. The load is
 // Postfix's own smtp-source on loopback. Figures drift from hour to hour on a shared machine; ratios of one run count.
 //
-//   npm run bench [-- --quick]      needs root, Postfix and smtp-source (Debian: postfix)
+//   npm run bench [-- --quick] ['2 KB x 50' …]     needs root, Postfix and smtp-source (Debian: postfix)
+//
+// --quick: a fifth of the messages. Sizes and sessions as in the table choose cells; without them all are measured.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,6 +32,7 @@ interface Cell {
 }
 
 const quick = process.argv.includes('--quick');
+const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 /** Messages of a cell with 1, 10 and 50 sessions: a few seconds' worth. */
 const counts: [string, number, [number, number, number]][] = [
   ['2 KB', 2000, [1500, 4000, 8000]],
@@ -37,13 +40,16 @@ const counts: [string, number, [number, number, number]][] = [
   ['1 MB', 1_000_000, [150, 300, 300]],
   ['10 MB', 10_000_000, [30, 40, 50]],
 ];
-const cells: Cell[] = counts.flatMap(([size, bytes, messages]) =>
-  [1, 10, 50].flatMap((sessions, i) =>
-    [true, false].map((reuse) => {
-      return { size, bytes, sessions, reuse, messages: Math.ceil(messages[i]! / (quick ? 5 : 1)) };
-    }),
-  ),
-);
+const cells: Cell[] = counts
+  .flatMap(([size, bytes, messages]) =>
+    [1, 10, 50].flatMap((sessions, i) =>
+      [true, false].map((reuse) => {
+        return { size, bytes, sessions, reuse, messages: Math.ceil(messages[i]! / (quick ? 5 : 1)) };
+      }),
+    ),
+  )
+  .filter(({ size, sessions }) => chosen.length === 0 || chosen.includes(`${size} x ${sessions}`));
+if (cells.length === 0) throw new Error(`There is no cell ${chosen.join(', ')}; one is "2 KB x 50".`);
 
 interface Figures {
   readonly rate: number;

@@ -1,6 +1,8 @@
 // The way of the log out of the process: gathered, and never in the way of mail.
 import { writeSync, write as writeTo } from 'node:fs';
 
+/** Lines are gathered for so long, in milliseconds: a write for each would cost more than the mail it tells of. */
+const GATHER_MS = 20;
 /** Characters that may wait for a reader of the log that is slower than the edge. */
 const MOST_WAITING = 1_000_000;
 
@@ -13,14 +15,15 @@ export interface LogWriter {
 }
 
 /**
- * Writes lines to a file descriptor. What comes while a write is under way is written at once after it; when more waits
- * than `most` characters, lines are dropped and `notice` says afterwards how many. A write to a pipe through
- * `process.stdout` would block the process on Linux until somebody reads: SMTP would stop because a log is not read.
+ * Writes lines to a file descriptor, those of a moment together. When more waits than `most` characters, lines are
+ * dropped and `notice` says afterwards how many. A write to a pipe through `process.stdout` would block the process on
+ * Linux until somebody reads: SMTP would stop because a log is not read.
  */
 export function createLogWriter(fd: number, notice: (dropped: number) => string, most = MOST_WAITING): LogWriter {
   let waiting = '';
   let dropped = 0;
   let isWriting = false;
+  let gathering: NodeJS.Timeout | undefined;
   let onIdle: () => void = () => undefined;
 
   function take(): Buffer {
@@ -38,9 +41,17 @@ export function createLogWriter(fd: number, notice: (dropped: number) => string,
       if (again) return void setTimeout(() => run(rest), 50);
       if (rest.length > 0) return run(rest);
       isWriting = false;
-      if (waiting || dropped > 0) run(take());
+      if (waiting || dropped > 0) begin();
       else onIdle();
     });
+  }
+
+  function begin(): void {
+    if (isWriting) return;
+    gathering ??= setTimeout(() => {
+      gathering = undefined;
+      run(take());
+    }, GATHER_MS);
   }
 
   return {
@@ -49,8 +60,8 @@ export function createLogWriter(fd: number, notice: (dropped: number) => string,
         dropped++;
         return;
       }
-      if (!waiting && !isWriting) setImmediate(() => !isWriting && run(take()));
       waiting += line;
+      begin();
     },
     drain: (withinMs) =>
       new Promise((resolve) => {
