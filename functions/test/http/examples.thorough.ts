@@ -10,16 +10,18 @@ import { buffer } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { syntaxProblems } from '../../../infra/test/grammar.ts';
+import { engineIsThere, HOST } from '../../../infra/test/powershell/engine.ts';
 import { caller, eventually, sandbox } from './requests.ts';
 import { LOCAL_KEY, type RunningRelay, startRelay } from './runningRelay.ts';
 
-/** How each example is run, by the heading over it. PowerShell has a test of its own. */
+/** How each example is run, by the heading over it. */
 const PROGRAMS: Record<string, { file: string; command: string; args: readonly string[] }> = {
   curl: { file: 'send.sh', command: 'bash', args: ['send.sh'] },
   Python: { file: 'send.py', command: 'python3', args: ['send.py'] },
   PHP: { file: 'send.php', command: 'php', args: ['send.php'] },
   Java: { file: 'Send.java', command: 'java', args: ['Send.java'] },
   'C#': { file: 'send.cs', command: 'dotnet', args: ['run', 'send.cs'] },
+  PowerShell: { file: 'send.ps1', command: 'dotnet', args: [HOST, 'send.ps1'] },
 };
 
 const text = await readFile(new URL('../../../docs/api.md', import.meta.url), 'utf8');
@@ -67,8 +69,11 @@ async function busyOnce() {
 
 // What is not installed is seen as skipped; in CI, where it can be installed, it fails.
 const required = ['curl', 'Python', ...(process.env.CI ? ['PHP', 'Java'] : [])];
-const missing = (name: string, command: string) =>
-  !required.includes(name) && spawnSync(command, ['--version']).status !== 0 && `${command} is not installed`;
+function missing(name: string, command: string): string | false {
+  if (required.includes(name)) return false;
+  if (spawnSync(command, ['--version']).status !== 0) return `${command} is not installed`;
+  return name === 'PowerShell' && !engineIsThere && "PowerShell's engine could not be had from NuGet";
+}
 for (const [name, { file, command, args }] of Object.entries(PROGRAMS)) {
   const options = { timeout: 240_000, skip: missing(name, command) };
   const run = async (key: string, url = relay.url) => {

@@ -1,4 +1,4 @@
-/** PowerShell's engine in a host of a few lines, built once by the .NET SDK; undefined where that cannot be done. */
+/** PowerShell's engine in a host of a few lines, built once by the .NET SDK where that can be done. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const PROJECT = fileURLToPath(new URL('runScript.csproj', import.meta.url));
-const DIRECTORY = fileURLToPath(new URL('../../../node_modules/.cache/powershell/', import.meta.url));
-const HOST = join(DIRECTORY, 'bin/runScript.dll');
+const DIRECTORY = fileURLToPath(new URL('../../../node_modules/.cache/powershellSdk/', import.meta.url));
+/** Run by `dotnet`. With a script as its argument it does what `pwsh -File` does. */
+export const HOST: string = join(DIRECTORY, 'bin/runScript.dll');
 const BUILD_MS = 90_000;
 
 export interface ScriptRun {
@@ -26,7 +27,7 @@ export interface PowerShell {
 export const engineIsThere: boolean = buildHost();
 
 if (!engineIsThere)
-  console.error("*** PowerShell's engine could not be had from NuGet: the permission scripts are read, NOT run.");
+  console.error("*** PowerShell's engine could not be had from NuGet: what is written in PowerShell is read, NOT run.");
 
 function buildHost(): boolean {
   if (existsSync(HOST)) return true;
