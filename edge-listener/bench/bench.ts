@@ -1,7 +1,8 @@
 // Durable accepts a second, CPU and memory of the edge against Postfix, in the same run on the same machine.
 //
 // Both take mail and keep it: Postfix holds it, the edge finds no function app. Both sync before their 250. The load is
-// Postfix's own smtp-source on loopback. Figures drift from hour to hour on a shared machine; ratios of one run count.
+// Postfix's own smtp-source on loopback; smtp-sink, which keeps nothing, shows what that can reach. Figures drift from
+// hour to hour on a shared machine; ratios of one run count.
 //
 //   npm run bench [-- --quick] ['2 KB x 50' …]     needs root, Postfix and smtp-source (Debian: postfix)
 //
@@ -13,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { startEdgeForBench } from './edgeForBench.ts';
 import { startPostfix } from './postfix.ts';
 import { treeUsage } from './processTree.ts';
+import { startSink } from './sink.ts';
 
 /** A server under load. */
 export interface Contender {
@@ -85,11 +87,13 @@ const directory = mkdtempSync(join(process.env.BENCH_DIR ?? '/var/tmp', 'bench-'
 const contenders: Contender[] = [];
 try {
   execFileSync(process.execPath, [fileURLToPath(new URL('../build.mjs', import.meta.url))]);
-  process.stdout.write('| size | sessions | connections | Postfix /s | edge /s | ratio | CPU ms/mail | RSS MB |\n');
-  process.stdout.write('|---|---|---|---|---|---|---|---|\n');
+  process.stdout.write(
+    '| size | sessions | connections | Postfix /s | edge /s | ratio | sink /s | CPU ms/mail | RSS MB |\n',
+  );
+  process.stdout.write('|---|---|---|---|---|---|---|---|---|\n');
   for (const cell of cells) {
     const figures: Figures[] = [];
-    for (const start of [startPostfix, startEdgeForBench]) {
+    for (const start of [startPostfix, startEdgeForBench, startSink]) {
       const contender = await start(directory);
       contenders.push(contender);
       // Both are measured as they run all day: caches filled, processes forked, code compiled.
@@ -98,7 +102,7 @@ try {
       await contender.stop();
       contenders.pop();
     }
-    const [postfix, edge] = figures as [Figures, Figures];
+    const [postfix, edge, sink] = figures as [Figures, Figures, Figures];
     const pair = (a: number, b: number, digits: number) => `${a.toFixed(digits)} / ${b.toFixed(digits)}`;
     const columns = [
       cell.size,
@@ -107,6 +111,7 @@ try {
       postfix.rate.toFixed(0),
       edge.rate.toFixed(0),
       (edge.rate / postfix.rate).toFixed(1),
+      sink.rate.toFixed(0),
       pair(postfix.cpu, edge.cpu, 2),
       pair(postfix.rss, edge.rss, 0),
     ];

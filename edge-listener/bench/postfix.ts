@@ -1,9 +1,9 @@
 // A Postfix of our own: own configuration, own queue, loopback only, every message held.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
 import type { Contender } from './bench.ts';
+import { freePort, reachable } from './port.ts';
 
 const MAIN = (home: string) => `compatibility_level = 3.6
 queue_directory = ${home}/queue
@@ -50,14 +50,6 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `;
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 export async function startPostfix(directory: string): Promise<Contender> {
   chmodSync(directory, 0o755);
   const home = join(directory, 'postfix');
@@ -82,18 +74,4 @@ export async function startPostfix(directory: string): Promise<Contender> {
       rmSync(home, { recursive: true, force: true });
     },
   };
-}
-
-async function reachable(port: number): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = net.connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-    if (open) return;
-    if (performance.now() > deadline) throw new Error('Postfix did not start; is it installed, and are you root?');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
