@@ -1,0 +1,24 @@
+// A message streams through the function worker: what is held of it does not depend on its size, nor on the line's speed.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type RunningRelay, startRelay } from './runningRelay.ts';
+import { growthOfWorker } from './streamedUpload.ts';
+
+let relay: RunningRelay;
+before(async () => {
+  relay = await startRelay({ LARGE_MAIL: 'on', MAX_MESSAGE_BYTES: '110000000' });
+});
+after(() => relay?.stop());
+
+// `npm run torture:uploads` has one of 100 MB at this speed.
+test('12 MB at 1 MB/s take less than 30 MB of memory', async (t) => {
+  const grown = await growthOfWorker(relay, 12_000_000, 1_000_000);
+  t.diagnostic(`The worker grew by ${grown.toFixed(1)} MB.`);
+  assert.ok(grown < 30, `The worker grew by ${grown} MB.`);
+});
+
+test('100 MB at full speed take less than 60 MB of memory', async (t) => {
+  const grown = await growthOfWorker(relay, 100_000_000);
+  t.diagnostic(`The worker grew by ${grown.toFixed(1)} MB.`);
+  assert.ok(grown < 60, `The worker grew by ${grown} MB.`);
+});
