@@ -3,12 +3,12 @@ import { Agent, request as httpRequest, type IncomingMessage, type ServerRespons
 import { pipeline } from 'node:stream/promises';
 import type { LogLevel, TypedData } from './coreModule.ts';
 import type { Invoker } from './invocation.ts';
+import type { LibraryServer } from './libraryServer.ts';
 import { letRunOut, transferBody } from './requestBody.ts';
 import type { RouteMatch } from './routes.ts';
 
 export interface HttpForwarderOptions {
-  /** Port of the server that the library opened on loopback. */
-  readonly port: number;
+  readonly library: LibraryServer;
   readonly invoker: Invoker;
   /** Largest request body in bytes. */
   readonly bodyLimit: number;
@@ -17,9 +17,9 @@ export interface HttpForwarderOptions {
 
 /**
  * Carries a request to its handler as the host does with `enableHttpStream`: the request itself is proxied to a server
- * the library runs, and the invocation sent beside it under the same id. Bodies stream in both directions.
+ * the library runs, and the invocation sent under the same id when it has got there. Bodies stream in both directions.
  */
-export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwarderOptions) {
+export function createHttpForwarder({ library, invoker, bodyLimit, log }: HttpForwarderOptions) {
   const agent = new Agent({ keepAlive: true });
 
   return async (match: RouteMatch, request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -29,7 +29,7 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
     const inner = httpRequest({
       agent,
       host: '127.0.0.1',
-      port,
+      port: library.port,
       path: request.url,
       method: request.method,
       headers: { ...headers, 'x-ms-invocation-id': id, 'x-forwarded-host': host, 'x-forwarded-proto': 'http' },
@@ -40,6 +40,13 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
       body.end();
     };
     const body = transferBody(request, inner, { limit: bodyLimit, onTooLarge: () => fail(413) });
+    const arrived = new Promise<boolean>((resolve) => {
+      library.expect(id, () => resolve(true));
+      inner.once('close', () => {
+        library.forget(id);
+        resolve(false);
+      });
+    });
     const answered = new Promise<boolean>((resolve) => {
       inner.on('error', () => resolve(false));
       inner.once('close', () => resolve(false));
@@ -58,6 +65,10 @@ export function createHttpForwarder({ port, invoker, bodyLimit, log }: HttpForwa
       if (!response.writableFinished) inner.destroy();
     });
 
+    if (!(await arrived)) {
+      if (!response.destroyed && !response.writableEnded) fail(502);
+      return;
+    }
     const triggerMetadata: Record<string, TypedData> = { Headers: { json: JSON.stringify(joinHeaders(request)) } };
     for (const [name, value] of Object.entries(match.params)) triggerMetadata[name] = { string: value };
     try {

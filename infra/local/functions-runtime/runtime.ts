@@ -25,7 +25,7 @@ import { readHostSettings } from './hostSettings.ts';
 import { createHttpForwarder } from './httpForward.ts';
 import { createRuntimeHttpServer } from './httpServer.ts';
 import { createInvoker } from './invocation.ts';
-import { libraryPort } from './libraryServer.ts';
+import { openLibraryServer } from './libraryServer.ts';
 import { runQueueTrigger } from './queueTrigger.ts';
 import { startTimerTrigger } from './timerTrigger.ts';
 
@@ -49,6 +49,8 @@ export interface FunctionsRuntime {
   readonly functionNames: readonly string[];
   /** The HTTP door: make it listen, or hand it connections by `emit('connection', socket)`. */
   readonly server: Server;
+  /** Resolves when no function is running. */
+  settled(): Promise<void>;
   /** Takes no more work, lets what runs come to its end, then runs the app's appTerminate hooks. */
   stop(): Promise<void>;
 }
@@ -61,7 +63,7 @@ export async function startFunctionsRuntime(options: FunctionsRuntimeOptions): P
   const core = provideCoreModule(log);
   await loadApp(appDirectory);
   await core.runHooks('appStart', { functionAppDirectory: appDirectory, hookData: {} });
-  const port = await libraryPort(core.programmingModel());
+  const library = await openLibraryServer(core.programmingModel());
   core.lock();
   if (core.functions.size === 0) throw new Error('The app registered no function.');
 
@@ -69,7 +71,7 @@ export async function startFunctionsRuntime(options: FunctionsRuntimeOptions): P
   const { signal } = stopping;
   const invoker = createInvoker(core, log);
   const bodyLimit = Number(settings.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT ?? DEFAULT_BODY_LIMIT);
-  const forward = createHttpForwarder({ port, invoker, bodyLimit, log });
+  const forward = createHttpForwarder({ library, invoker, bodyLimit, log });
   const server = createRuntimeHttpServer({ core, invoker, routePrefix, adminKey, bodyLimit, forward, log });
   const listeners: Promise<void>[] = [];
   for (const fn of core.functions.values()) {
@@ -81,6 +83,7 @@ export async function startFunctionsRuntime(options: FunctionsRuntimeOptions): P
   return {
     functionNames: [...core.functions.keys()].sort(),
     server,
+    settled: invoker.settled,
     async stop() {
       stopping.abort();
       server.close();

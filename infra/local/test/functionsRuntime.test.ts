@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -174,6 +174,22 @@ test('a client that goes away in the middle of its body does no harm', async () 
   half.destroy();
   await eventually('the function sees its body break off', () => log.some((line) => line.startsWith('error echo:')));
   assert.equal(await statusOf(`/api/echo/${ID}`), 202);
+});
+
+test('clients that go away after their head leave no call waiting', async () => {
+  const { port } = new URL(base);
+  const head = `PUT /api/echo/${ID} HTTP/1.1\r\nhost: relay\r\ncontent-length: 1000\r\n\r\n`;
+  await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const socket = connect(Number(port), '127.0.0.1');
+      await once(socket, 'connect');
+      await new Promise<void>((resolve) => socket.write(head, () => resolve()));
+      socket.destroy();
+    }),
+  );
+  assert.equal(await statusOf(`/api/echo/${ID}`, { method: 'PUT', body: 'some' }), 202);
+  const settled = runtime.settled().then(() => 'settled');
+  assert.equal(await Promise.race([settled, sleep(5000, 'still waiting')]), 'settled');
 });
 
 test('the admin key runs a timer or queue function now, and nothing else does', async () => {
