@@ -24,6 +24,9 @@ if (!(await waitForLock(decodeURIComponent(lock), PATIENCE_MS))) {
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
+// It ended while this process waited for the lock: nobody would ever stop what would start now.
+if (!process.connected) process.exit(0);
+
 if (stop === 'azurite') {
   // Azurite writes its files when asked to shut down, but goes on answering what is under way: such an answer would
   // promise what the files do not hold. So first nothing new is let in, then the last answers go out, then it is asked.
@@ -39,9 +42,11 @@ if (stop === 'azurite') {
     closing = true;
     const deadline = Date.now() + DRAIN_MS;
     const timer = setInterval(() => {
-      if (answering.size > 0 && Date.now() < deadline) return;
-      clearInterval(timer);
-      process.emit('message', 'shutdown', undefined);
+      const late = Date.now() >= deadline;
+      if (answering.size > 0 && !late) return;
+      if (process.emit('message', 'shutdown', undefined)) clearInterval(timer);
+      // It is still starting: nobody listens for that yet, and nothing has been promised.
+      else if (late) process.exit(0);
     }, 10);
   });
 } else {
