@@ -10,7 +10,7 @@ const PIECE_BYTES = 64 * 1024;
 /** How much the thread may be at work, waiting not counted: 150 MB take about 4 s. */
 const WORK_LIMIT_MS = 60_000;
 const LOOK_EVERY_MS = 500;
-const HEAP_LIMIT_MB = 160;
+const HEAP_LIMIT_MB = 64;
 
 /**
  * - 250 attachments are Exchange Online's limit per message; bodies and containers come on top.

@@ -3,10 +3,11 @@
  * holds no credential and knows no address; it is fed piece by piece and killed when it takes too long.
  */
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type AttachmentStream, MailParser } from 'mailparser';
+import { LineWiseDecoder } from './lineWiseDecoder.ts';
 import type { FromThread, PartHead, ThreadTask, ToThread } from './mimeProtocol.ts';
 import { partName } from './partName.ts';
 
@@ -29,14 +30,43 @@ interface ParsedNode {
   /** Raw header lines, folds included, one character per byte. */
   readonly headerLines?: readonly { readonly key: string; readonly line: string }[];
   readonly contentType?: string | false;
+  readonly isAttachment?: boolean;
   readonly children?: readonly ParsedNode[];
 }
 
-/** A parser that keeps a plain text which stands beside html, instead of dropping it. */
-class PartParser extends MailParser {
+/** A part whose header the parser has just read. */
+interface NewPart {
+  readonly encoding: string | false;
+  getDecoder(): Transform;
+}
+
+/** What the parser has made of the next bytes. */
+interface Chunk {
+  readonly type: string;
+  readonly value?: Buffer;
+}
+
+/** The parser, with what it calls for each part and for each chunk of one: its types do not tell. */
+const Parser = MailParser as unknown as new (
+  options: ConstructorParameters<typeof MailParser>[0],
+) => MailParser & { createNode(part: NewPart): unknown; processChunk(chunk: Chunk, done: () => void): void };
+
+/** A parser that keeps a plain text which stands beside html, instead of dropping it, and no part of any size in memory. */
+class PartParser extends Parser {
   /** The part that is being read, and the message. */
   declare curnode?: ParsedNode;
   declare tree?: ParsedNode;
+
+  override createNode(part: NewPart): unknown {
+    const newDecoder = part.getDecoder.bind(part);
+    if (part.encoding === 'quoted-printable') part.getDecoder = () => new LineWiseDecoder(newDecoder);
+    return super.createNode(part);
+  }
+
+  override processChunk(chunk: Chunk, done: () => void): void {
+    if (chunk.type === 'body' && this.curnode?.isAttachment) outside -= chunk.value?.length ?? 0;
+    super.processChunk(chunk, done);
+  }
 
   override textToHtml(text: string): string {
     const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -74,7 +104,7 @@ const parser = new PartParser({
   maxHeadSize: limits.headerBytes,
 });
 
-let insidePart = false;
+/** Bytes that were read and went into no attachment, or not yet. */
 let outside = 0;
 
 async function* pieces(): AsyncGenerator<Buffer> {
@@ -85,7 +115,7 @@ async function* pieces(): AsyncGenerator<Buffer> {
     say({ type: 'want' });
     const message = await reply;
     if (message.type !== 'piece') return;
-    if (!insidePart) outside += message.bytes.length;
+    outside += message.bytes.length;
     if (outside > limits.bodyBytes) throw new Error(`More than ${limits.bodyBytes} bytes are in no attachment.`);
     yield Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.length);
   }
@@ -137,7 +167,6 @@ function headOf(part: AttachmentStream): PartHead {
 }
 
 async function readPart(part: AttachmentStream): Promise<void> {
-  insidePart = true;
   say({ type: 'part', part: headOf(part) });
   const hash = createHash('sha256');
   const handOver = createHandOver();
@@ -148,7 +177,6 @@ async function readPart(part: AttachmentStream): Promise<void> {
     if (bytesWanted) await handOver.write(chunk as Buffer);
   }
   await handOver.flush();
-  insidePart = false;
   say({ type: 'partEnd', size, sha256: hash.digest('hex') });
   part.release?.();
 }
@@ -161,7 +189,7 @@ async function readParts(): Promise<void> {
   }
 }
 
-Promise.all([pipeline(Readable.from(pieces()), parser), readParts()])
+Promise.all([pipeline(Readable.from(pieces(), { highWaterMark: 1 }), parser), readParts()])
   .then(() => say({ type: 'done' }))
   .catch((error: unknown) => say({ type: 'gaveUp', reason: error instanceof Error ? error.message : String(error) }))
   .finally(() => port.close());

@@ -205,90 +205,32 @@ test('250 attachments are not too many', async (t) => {
   assert.equal(sent?.attachments.length, 250);
 });
 
-const deep = (levels: number, body: string) => {
-  const open = Array.from(
-    { length: levels },
-    (_, n) => `Content-Type: multipart/mixed; boundary="b${n}"\r\n\r\n--b${n}\r\n`,
+test('249 pictures of 30 kB are attachments like any other', async (t) => {
+  const relay = await newLargeRelay(t);
+  const parts = Array.from({ length: 249 }, (_, number) =>
+    binaryPart(someBytes(30_000, number), `Content-Type: image/jpeg; name=${number}.jpg`),
   );
-  return `MIME-Version: 1.0\r\nFrom: scan@contoso.com\r\nTo: bob@contoso.com\r\nSubject: bomb\r\n${open.join('')}${body}`;
-};
-const flat = (type: string, body: string) =>
-  `From: scan@contoso.com\r\nTo: bob@contoso.com\r\nSubject: bomb\r\nMIME-Version: 1.0\r\nContent-Type: ${type}\r\n\r\n${body}`;
+  const mail = await relay.accept(message(container('multipart/mixed', parts)));
+  await relay.deliver(mail);
+  assert.equal((await relay.messages())[0]?.attachments.length, 249);
+  assert.deepEqual(relay.names(), ['mail.sent']);
+});
 
-const BOMBS: readonly (readonly [string, () => string])[] = [
-  [
-    '290 levels of parts and a million lines that may be boundaries',
-    () => deep(290, `Content-Type: application/pdf\r\n\r\n${'--\r\n--b\r\nx\r\n'.repeat(350_000)}`),
-  ],
-  ['ten thousand levels', () => deep(10_000, 'x'.repeat(3_000_000))],
-  ['a million parts', () => flat('multipart/mixed; boundary=b', `${'--b\r\n\r\n'.repeat(1_000_000)}--b--\r\n`)],
-  ['ten million empty lines', () => flat('text/plain', '\r\n'.repeat(10_000_000))],
-  [
-    'quoted-printable that is all escapes',
-    () => flat('text/plain\r\nContent-Transfer-Encoding: quoted-printable', '=41=\r\n'.repeat(1_500_000)),
-  ],
-  ['flowed quotes', () => flat('text/plain; format=flowed', '> \r\n'.repeat(1_200_000))],
-  ['html that is all brackets', () => flat('text/html', '<'.repeat(5_000_000))],
-  [
-    'html with a hundred thousand images',
-    () =>
-      flat(
-        'multipart/mixed; boundary=b',
-        `--b\r\nContent-Type: text/html\r\n\r\n${'<img src="cid:a">'.repeat(100_000)}\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <a>\r\n\r\n${'x'.repeat(3_000_000)}\r\n--b--\r\n`,
-      ),
-  ],
-  [
-    'a file name of three hundred thousand escapes',
-    () =>
-      flat(
-        'multipart/mixed; boundary=b',
-        `--b\r\nContent-Disposition: attachment; filename*=utf-8''${'%41'.repeat(80_000)}\r\n\r\n${'x'.repeat(3_000_000)}\r\n--b--\r\n`,
-      ),
-  ],
-  [
-    'a part with a header of a megabyte',
-    () =>
-      flat(
-        'multipart/mixed; boundary=b',
-        `--b\r\nX: ${'y'.repeat(1_000_000)}\r\n\r\n${'x'.repeat(3_000_000)}\r\n--b--\r\n`,
-      ),
-  ],
-  [
-    'names out of a prototype',
-    () =>
-      flat(
-        'multipart/mixed; boundary=b; __proto__=x; constructor=y',
-        `--b\r\n__proto__: x\r\nContent-Disposition: attachment; filename="__proto__"; constructor=z\r\n\r\n${'x'.repeat(3_000_000)}\r\n--b--\r\n`,
-      ),
-  ],
-];
+test('an attachment in quoted-printable keeps its bytes, wherever its lines and blocks end', async (t) => {
+  const relay = await newLargeRelay(t);
+  const line = `${'=E3=81=82 x=3D'.repeat(4)}= \r\nsoft=\r\n\t blank \t\r\n`;
+  const [times, decoded] = [60_000, `${'あ x='.repeat(4)}soft\t blank\r\n`];
+  const header = ['Content-Type: text/csv; name=a.csv', 'Content-Transfer-Encoding: quoted-printable'];
+  const mail = await relay.accept(message(beside({ header, body: `${line.repeat(times)}end` })));
+  await relay.deliver(mail);
+  const [sent] = await relay.messages();
+  assert.equal(sent?.attachments[0]?.sha256, sha256(Buffer.from(`${decoded.repeat(times)}end`)));
+});
 
-for (const [what, make] of BOMBS)
-  test(`a bomb ends in a sent mail within bounds: ${what}`, async (t) => {
-    const relay = await newLargeRelay(t);
-    const mail = await relay.accept(Buffer.from(make(), 'latin1'));
-    let lag = 0;
-    let last = performance.now();
-    const watch = setInterval(() => {
-      lag = Math.max(lag, performance.now() - last - 20);
-      last = performance.now();
-    }, 20);
-    const began = performance.now();
-    await relay.deliver(mail);
-    clearInterval(watch);
-    const ms = performance.now() - began;
-    const { state, reason } = await relay.state(mail);
-    assert.equal(state, 'sent', reason ?? '');
-    const [sent] = await relay.messages();
-    t.diagnostic(
-      `${Math.round(ms)} ms, longest pause ${Math.round(lag)} ms, ${sent!.attachments[0]?.name.slice(0, 40)}`,
-    );
-    assert.ok(ms < 60_000, `${ms} ms`);
-    assert.equal(sent!.subject, 'bomb');
-  });
+const beginning = (type: string) => Buffer.from(`${FROM_TO.join('\r\n')}\r\nContent-Type: ${type}\r\n\r\n`);
 
 async function* endless(): AsyncGenerator<Buffer> {
-  yield Buffer.from(flat('application/octet-stream', ''));
+  yield beginning('application/octet-stream');
   for (;;) yield Buffer.alloc(65_536, 'x\r\n');
 }
 
@@ -302,7 +244,7 @@ test('a parser that is still at work after its time is ended', async () => {
 
 test('a parser that takes more memory than it may is ended, and the process lives on', async () => {
   async function* parts(): AsyncGenerator<Buffer> {
-    yield Buffer.from(flat('multipart/mixed; boundary=b', ''));
+    yield beginning('multipart/mixed; boundary=b');
     for (;;) yield Buffer.from('--b\r\nContent-Type: text/plain\r\n\r\nx\r\n'.repeat(2000));
   }
   const limits = { parts: 1e9, headerBytes: 1e9, bodyBytes: 1e12 };
@@ -313,7 +255,7 @@ test('a parser that takes more memory than it may is ended, and the process live
 
 test('a source that breaks is told of, and ends the thread', async () => {
   async function* source(): AsyncGenerator<Buffer> {
-    yield Buffer.from(flat('text/plain', 'x'));
+    yield beginning('text/plain');
     throw new Error('The storage went away.');
   }
   await assert.rejects(async () => {
