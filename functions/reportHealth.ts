@@ -1,13 +1,12 @@
 // GET /api/health: how the relay is. Strangers learn the status only.
 
 import { isCaller, publicFunction } from './intake/httpFunction.ts';
-import { createHealth, type Health } from './intake/reportHealth.ts';
-import { relay } from './wiring/relay.ts';
+import { createHealthOf } from './intake/reportHealth.ts';
+import { events, relay, settings } from './wiring/relay.ts';
 
-let health: (() => Promise<Health>) | undefined;
+const health = createHealthOf(relay, settings, events);
 
 publicFunction('reportHealth', 'GET', 'health', async (request) => {
-  health ??= createHealth(await relay());
   const found = await health();
   const jsonBody = (await isCaller(request)) ? found : { status: found.status };
   return { status: found.status === 'down' ? 503 : 200, headers: { 'cache-control': 'no-store' }, jsonBody };

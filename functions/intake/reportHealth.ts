@@ -3,10 +3,12 @@
  * for all who ask within half a minute, and a bounded one.
  */
 
+import { inspect } from 'node:util';
 import { isMessageId } from '../contract/messageId.ts';
 import type { TokenSource } from '../delivery/tokenSource.ts';
 import type { MessageKey, MessageStore } from '../storage/messageStore.ts';
 import { readStates } from '../storage/readStates.ts';
+import type { RelayEvents } from '../wiring/relayEvents.ts';
 import type { Settings } from '../wiring/settings.ts';
 
 /** `down`: mail cannot be accepted. `degraded`: it is accepted, and an administrator should look. */
@@ -43,6 +45,29 @@ const PATIENCE_MS = 10_000;
 /** Mail that waits longer than this is a reason to look. */
 const LONG_SECONDS = 15 * 60;
 
+/**
+ * The health of a relay that may not have been made yet: while it cannot be, since the storage's setting is wrong, say, it
+ * is down like any other that accepts no mail.
+ */
+export function createHealthOf(
+  relay: () => Promise<HealthOptions>,
+  settings: Settings,
+  events: Pick<RelayEvents, 'trouble'>,
+): () => Promise<Health> {
+  let health: (() => Promise<Health>) | undefined;
+  return async () => {
+    try {
+      health ??= createHealth(await relay());
+    } catch (error) {
+      events.trouble('The relay cannot be made ready, so it accepts no mail.', {
+        error: error instanceof Error ? error.message : inspect(error),
+      });
+      return down(settings, settings.DELIVERY, ['The relay cannot be made ready: the event relay.trouble says why.']);
+    }
+    return health();
+  };
+}
+
 /** A look at the relay's health that is shared by all who ask. */
 export function createHealth(options: HealthOptions, now: () => number = Date.now): () => Promise<Health> {
   let kept: { at: number; health: Promise<Health> } | undefined;
@@ -64,17 +89,7 @@ async function look(options: HealthOptions, now: number): Promise<Health> {
   const redirectAllTo = settings.REDIRECT_ALL_TO ?? null;
   if (delivery === 'paused') problems.push('Delivery is paused: mail is accepted and waits.');
   if (redirectAllTo) problems.push(`Pilot mode: all mail goes to ${redirectAllTo} instead of its recipients.`);
-  if (!mail)
-    return {
-      status: 'down',
-      queue: { length: 0, oldestSeconds: 0 },
-      failed: 0,
-      held: 0,
-      delivery,
-      redirectAllTo,
-      problems,
-      complete: false,
-    };
+  if (!mail) return down(settings, delivery, problems);
   if (mail.oldestSeconds > LONG_SECONDS)
     problems.push(`The oldest mail has waited for ${Math.round(mail.oldestSeconds / 60)} minutes.`);
   if (mail.held > 0) problems.push(`${mail.held} mails are held for a person to decide.`);
@@ -83,6 +98,19 @@ async function look(options: HealthOptions, now: number): Promise<Health> {
   const { length, oldestSeconds, failed, held, complete } = mail;
   const status = problems.length > 0 ? 'degraded' : 'ok';
   return { status, queue: { length, oldestSeconds }, failed, held, delivery, redirectAllTo, problems, complete };
+}
+
+function down(settings: Settings, delivery: Health['delivery'], problems: readonly string[]): Health {
+  return {
+    status: 'down',
+    queue: { length: 0, oldestSeconds: 0 },
+    failed: 0,
+    held: 0,
+    delivery,
+    redirectAllTo: settings.REDIRECT_ALL_TO ?? null,
+    problems,
+    complete: false,
+  };
 }
 
 interface MailCount {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { createHealth, type HealthOptions } from '../../intake/reportHealth.ts';
+import { createHealth, createHealthOf, type HealthOptions } from '../../intake/reportHealth.ts';
 import { readSettings } from '../../wiring/settings.ts';
 import { createMemoryStore } from '../storage/memoryStore.ts';
 import { aRecord } from '../storage/messageStoreContract.ts';
@@ -71,6 +71,26 @@ test('where no state record can be read it is down', async () => {
   await add({});
   const readState = () => Promise.reject(new Error('this container is gone'));
   assert.equal((await createHealth({ ...all, store: { ...store, readState } })()).status, 'down');
+});
+
+test('while it cannot be made it is down and says so, and is itself again when it can', async () => {
+  const { options: all } = options();
+  let cannot = true;
+  const troubles: unknown[] = [];
+  const health = createHealthOf(
+    async () => {
+      if (cannot) throw new Error('Invalid connection string.');
+      return all;
+    },
+    settings,
+    { trouble: (...trouble) => void troubles.push(trouble) },
+  );
+  const { status, delivery, problems, complete } = await health();
+  assert.deepEqual([status, delivery, complete], ['down', 'on', false]);
+  assert.match(problems.join(), /cannot be made ready/);
+  assert.match(JSON.stringify(troubles), /Invalid connection string/);
+  cannot = false;
+  assert.equal((await health()).status, 'ok');
 });
 
 test('without storage it is down', async () => {
