@@ -90,6 +90,8 @@ async function deliverBoth(): Promise<BombReport> {
 
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
+  // It counts from one look to the next: what stands still before its first, it does not see.
+  while (delay.count === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   const began = performance.now();
   await deliverLarge(options, wakeUpOf(bomb));
   const ms = Math.round(performance.now() - began);
