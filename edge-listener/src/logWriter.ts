@@ -23,7 +23,7 @@ export function createLogWriter(fd: number, notice: (dropped: number) => string,
   let waiting = '';
   let dropped = 0;
   let isWriting = false;
-  let gathering: NodeJS.Timeout | undefined;
+  let isGathering = false;
   let onIdle: () => void = () => undefined;
 
   function take(): Buffer {
@@ -47,9 +47,10 @@ export function createLogWriter(fd: number, notice: (dropped: number) => string,
   }
 
   function begin(): void {
-    if (isWriting) return;
-    gathering ??= setTimeout(() => {
-      gathering = undefined;
+    if (isWriting || isGathering) return;
+    isGathering = true;
+    setTimeout(() => {
+      isGathering = false;
       run(take());
     }, GATHER_MS);
   }
