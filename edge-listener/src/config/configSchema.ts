@@ -5,7 +5,7 @@ import { isEdgeName } from '../../../functions/contract/relayProtocol.ts';
 import { addressRuleProblem } from '../policy/addressRules.ts';
 import { passwordHashProblem } from '../policy/passwordHash.ts';
 import { networkProblem } from './clientNetworks.ts';
-import { relayUrlProblem } from './relayUrl.ts';
+import { authorityProblem, relayUrlProblem } from './relayUrl.ts';
 
 const wholeNumber = (from: number, to: number) => {
   const error = `expected a whole number from ${from} to ${to}`;
@@ -128,6 +128,9 @@ const relay = z.strictObject({
           tenantId: text('an id'),
           clientId: text('an id'),
           certificateFile: text('a PEM file').meta({ description: 'Certificate and private key of the application.' }),
+          authority: checked('the URL of an authority', authorityProblem)
+            .optional()
+            .meta({ description: 'Of a national cloud, such as https://login.microsoftonline.us.' }),
         }),
       ],
       { error: 'expected scope with managedIdentity: true, or scope, tenantId, clientId and certificateFile' },

@@ -64,7 +64,7 @@ function placePaths(config: EdgeConfig, from: string): EdgeConfig {
   };
 }
 
-/** What is wrong with the certificates that listeners will use, as far as the file names any. */
+/** What is wrong with the certificates that listeners and Entra will use, as far as the file names any. */
 function certificateProblems(value: Readonly<Record<string, unknown>>, from: string): string[] {
   const listeners = Array.isArray(value.listeners) ? value.listeners.map(fieldsOf) : [];
   const used = listeners.flatMap((listener, i): [string, unknown][] => {
@@ -73,6 +73,8 @@ function certificateProblems(value: Readonly<Record<string, unknown>>, from: str
       ? [['certificate', value.certificate]]
       : [[`listeners[${i}].certificate`, listener.certificate]];
   });
+  const { certificateFile: file } = fieldsOf(fieldsOf(value.relay).entra);
+  if (file !== undefined) used.push(['relay.entra.certificateFile', { certificateFile: file, keyFile: file }]);
   return [...new Map(used)].flatMap(([name, certificate]) => {
     const { certificateFile, keyFile } = fieldsOf(certificate);
     if (typeof certificateFile !== 'string' || typeof keyFile !== 'string') return [];
@@ -81,7 +83,7 @@ function certificateProblems(value: Readonly<Record<string, unknown>>, from: str
       readCertificate(placed);
       return [];
     } catch (error) {
-      const files = `${placed.certificateFile}, ${placed.keyFile}`;
+      const files = [...new Set([placed.certificateFile, placed.keyFile])].join(', ');
       return [`${name}: expected a certificate and its key in PEM; got ${files}: ${(error as Error).message}`];
     }
   });

@@ -12,3 +12,10 @@ export function relayUrlProblem(text: string): string | undefined {
     return 'expected https:// (http:// is for a function app on this machine only)';
   return undefined;
 }
+
+/** Why this is no authority host of Microsoft Entra; undefined when it is one. */
+export function authorityProblem(text: string): string | undefined {
+  const url = URL.parse(text);
+  const isHost = url?.protocol === 'https:' && url.pathname === '/' && !url.username && !url.search && !url.hash;
+  return isHost ? undefined : 'expected a host alone, such as https://login.microsoftonline.us';
+}

@@ -58,7 +58,7 @@ function retry(answer: HttpAnswer, problem: RelayProblem | undefined, now: numbe
 }
 
 function hint(status: number, problem: RelayProblem | undefined): string {
-  if (status === 401) return '. Check the key of this edge';
+  if (status === 401) return '. Check the key of this edge, or what `relay.entra` names';
   if (status === 403 && !problem) return '. Something in front of the function app refuses this edge';
   if (status === 404 && !problem) return '. Check relay.url: no relay answers there';
   if (status >= 300 && status < 400) return '. Check relay.url: it redirects';

@@ -10,6 +10,7 @@ import {
   messagePath,
 } from '../../../functions/contract/relayProtocol.ts';
 import type { StoredMessage } from '../spool/spool.ts';
+import { NoTokenError } from './authorization.ts';
 import type { HttpAnswer, HttpClient } from './httpExchange.ts';
 import { createMemoryBudget } from './memoryBudget.ts';
 import { readPutAnswer, readStatusAnswer } from './readVerdict.ts';
@@ -128,7 +129,9 @@ export function createRelayClient({ http, authorization, now, compress }: RelayC
       try {
         return await submit(id, message, triedBefore);
       } catch (error) {
-        return { kind: 'retry', reason: `No answer from the function app: ${reasonOf(error)}` };
+        const reason =
+          error instanceof NoTokenError ? error.message : `No answer from the function app: ${reasonOf(error)}`;
+        return { kind: 'retry', reason };
       }
     },
   };

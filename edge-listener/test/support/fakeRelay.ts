@@ -39,6 +39,8 @@ export interface FakeRelay {
   readonly taken: TakenMessage[];
   readonly requests: { method: string; id: string; at: number }[];
   faults: Fault[];
+  /** The `Authorization` headers it takes. */
+  credentials: RegExp;
   /** Whether upload by parts is known; an old function app knows none. */
   knowsParts: boolean;
   readonly heartbeats: { name: string; body: Heartbeat }[];
@@ -123,7 +125,7 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
         if (fault.problem) return problem(status, fault.problem, fault.headers);
         return response.writeHead(status, fault.headers).end(fault.body ?? '');
       }
-      if (request.headers.authorization !== 'Bearer test-key') return problem(401, 'unauthorized');
+      if (!relay.credentials.test(request.headers.authorization ?? '')) return problem(401, 'unauthorized');
       if (method === 'GET') return known.has(id) ? json(200, { id, state: 'accepted' }) : problem(404, 'not-found');
       const expected = named ? request.headers['repr-digest'] : request.headers['content-digest'];
       if (expected !== `sha-256=:${named ? digest : sentDigest}:` || !envelope) return problem(400, 'bad-request');
@@ -159,6 +161,7 @@ export async function startFakeRelay({ delayMs = 0, port = 0 } = {}): Promise<Fa
     taken,
     requests,
     faults: [],
+    credentials: /^Bearer test-key$/,
     knowsParts: true,
     heartbeats: [],
     heartbeatAnswer: { status: 200, body: { v: 1, maxMessageBytes: 150_000_000, now: new Date().toISOString() } },
