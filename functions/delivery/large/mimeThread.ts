@@ -81,12 +81,15 @@ class PartParser extends Parser {
 }
 
 /**
- * Whether the parser dropped something that may be content: a container in which it found no part, or a line in a part's
- * header that is no field, so that the content may begin there.
+ * Whether the parser dropped something that may be content, or took it for something else: a container in which it found
+ * no part; a line in a part's header that is no field, so that the content may begin there; a message in a digest, which
+ * need not say that it is one (RFC 2046 section 5.1.5).
  */
 function losesContent(node: ParsedNode): boolean {
   const { headerLines = [], contentType, children = [] } = node;
   if (children.length === 0 && String(contentType).startsWith('multipart/')) return true;
+  const isTyped = (part: ParsedNode) => part.headerLines?.some(({ key }) => key === 'content-type');
+  if (contentType === 'multipart/digest' && !children.every(isTyped)) return true;
   const runsOn = node !== parser.tree && headerLines.some(({ line }) => line !== '' && !/^[^\s:]+[ \t]*:/.test(line));
   return runsOn || children.some(losesContent);
 }

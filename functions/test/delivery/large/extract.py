@@ -23,6 +23,9 @@ def leaves(part):
 def content_of(part):
     if part.get_content_maintype() == "message" and part.is_multipart():
         return b"".join(each.as_bytes(policy=AS_IT_IS) for each in part.get_payload())
+    encoding = part.get("content-transfer-encoding")
+    if encoding is not None:  # with a blank behind it Python would not know it
+        part.replace_header("content-transfer-encoding", str(encoding).strip())
     return part.get_payload(decode=True) or b""
 
 

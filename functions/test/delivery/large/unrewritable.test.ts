@@ -130,6 +130,17 @@ const KINDS: readonly (readonly [string, string, SamplePart])[] = [
     { header: ['Content-Type: multipart/mixed; boundary=b'], body: textPart('Where is the boundary?').body + BIG.body },
   ],
   [
+    'a digest of messages',
+    'unreadable',
+    container('multipart/mixed', [
+      container('multipart/digest', [
+        { header: [], body: 'From: a@b.example\r\nSubject: one\r\n\r\nThe first.\r\n' },
+        { header: [], body: 'From: c@d.example\r\nSubject: two\r\n\r\nThe second.\r\n' },
+      ]),
+      BIG,
+    ]),
+  ],
+  [
     '251 attachments',
     'attachments',
     container('multipart/mixed', [...Array.from({ length: 250 }, () => signature('image/png')), BIG]),
