@@ -78,9 +78,12 @@ export const SMALL_202: Scenario = {
   holds: (moment) => moment !== undefined && CLAIMED.has(moment),
 };
 
+/** A draft tells what became of it, so no policy is asked: where one were, `hold` would hold the mail. */
+const STRICT: readonly Policy[] = ['hold'];
+
 export const POSTED_LARGE: Scenario = {
   name: 'a large mail whose attachments are posted',
-  policies: POLICIES,
+  policies: STRICT,
   ...posted,
   faults: [],
   leastMoments: 26,
@@ -98,9 +101,6 @@ export const DRAFT_GONE: Scenario = {
   doubles: never,
   holds: always,
 };
-
-/** A draft tells what became of it, so no policy is asked: where one were, `hold` would hold the mail. */
-const STRICT: readonly Policy[] = ['hold'];
 
 export const SMALL_SCENARIOS: readonly Scenario[] = [
   SMALL_202,
@@ -122,38 +122,36 @@ export const SMALL_SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** Large mail whose attachments go up in ranges. */
+/** Large mail whose attachment goes up in two ranges of an upload session. */
 export const UPLOAD_SCENARIOS: readonly Scenario[] = [
-  { ...POSTED_LARGE, name: 'a large mail, in two ranges of an upload session', policies: STRICT, ...ranges },
   {
     ...POSTED_LARGE,
     name: 'a large mail with a 429 in a range',
-    policies: STRICT,
     ...ranges,
     faults: [{ ...RANGE, status: 429, code: 'ApplicationThrottled', retryAfter: 1 }],
   },
 ];
 
 /** Large mail whose attachments are small enough to be posted. */
-export const DRAFT_SCENARIOS: readonly Scenario[] = [
-  POSTED_LARGE,
+export const DRAFT_SCENARIOS: readonly Scenario[] = [POSTED_LARGE, { ...DRAFT_GONE, policies: ['resend'] }];
+
+/** The same ways once more, with another ending: `npm run torture:kills`. */
+export const FURTHER_SCENARIOS: readonly Scenario[] = [
+  { ...POSTED_LARGE, name: 'a large mail, in two ranges of an upload session', ...ranges },
   {
     ...POSTED_LARGE,
     name: 'a large mail that gets 504 and was not sent',
-    policies: STRICT,
     faults: [{ ...SEND, status: 504 }],
   },
   {
     ...POSTED_LARGE,
     name: 'a large mail that gets 504 and was sent',
-    policies: STRICT,
     faults: [{ ...SEND, status: 504, after: true }],
   },
-  DRAFT_GONE,
+  { ...DRAFT_GONE, policies: ['hold', 'check'] },
   {
     ...POSTED_LARGE,
     name: 'a large mail that the fallback mailbox sends',
-    policies: STRICT,
     env: { FALLBACK_MAILBOX: 'fallback@contoso.com' },
     faults: [{ ...SEND, path: 'scan@contoso.com/messages/.*/send$', status: 403, code: 'ErrorSendAsDenied', times: 9 }],
     draftsLeft: 1,
