@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import libmime from 'libmime';
 import type { HeaderBlock } from '../../mail/headerBlock.ts';
 import type { PartHead } from './mimeProtocol.ts';
-import { type MimeReadingOptions, readMime } from './mimeReading.ts';
+import { MIME_LIMITS, type MimeReadingOptions, readMime } from './mimeReading.ts';
 import {
   MAX_ATTACHMENTS,
   type Unrewritable,
@@ -42,6 +42,7 @@ const UNREADABLE: Unrewritable = {
   why: 'it is too deep, too long or too broken inside to be read',
 };
 const TOO_MANY: Unrewritable = { kind: 'attachments', why: `it has more than ${MAX_ATTACHMENTS} attachments` };
+const TOO_MANY_PARTS: Unrewritable = { kind: 'attachments', why: `it has more than ${MIME_LIMITS.parts} parts` };
 const TOO_MUCH_TEXT: Unrewritable = { kind: 'text', why: 'its text alone is larger than one request may be' };
 
 /** Reads `source` to its end, or to the first thing that a draft would damage. Throws only what reading it throws. */
@@ -55,7 +56,7 @@ export async function planDraft(
   const parts: { head: PartHead; size: number; sha256: string }[] = [];
   let head: PartHead | undefined;
   for await (const event of readMime(source, { ...reading, bytes: false })) {
-    if (event.type === 'gaveUp') return UNREADABLE;
+    if (event.type === 'gaveUp') return /child nodes exceeded/.test(event.reason) ? TOO_MANY_PARTS : UNREADABLE;
     if (event.type === 'part') {
       head = event.part;
       const found = unrewritablePart(head);

@@ -146,6 +146,11 @@ const KINDS: readonly (readonly [string, string, SamplePart])[] = [
     container('multipart/mixed', [...Array.from({ length: 250 }, () => signature('image/png')), BIG]),
   ],
   [
+    '990 attachments',
+    'attachments',
+    container('multipart/mixed', [...Array.from({ length: 990 }, () => signature('image/png')), BIG]),
+  ],
+  [
     'more text than one request holds',
     'text',
     container('multipart/mixed', [textPart('line of text\r\n'.repeat(240_000)), BIG]),
