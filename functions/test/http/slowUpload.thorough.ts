@@ -10,11 +10,12 @@ before(async () => {
 });
 after(() => relay?.stop());
 
+// A worker grows by 12 to 18 MB, on a busy machine by twice that: its collector comes later.
 // `npm run torture:uploads` has one of 100 MB at 1 MB/s.
-test('30 MB at 2 MB/s take less than 30 MB of memory', async (t) => {
-  const grown = await growthOfWorker(relay, 30_000_000, 2_000_000);
+test('80 MB at 5 MB/s take less than 60 MB of memory', async (t) => {
+  const grown = await growthOfWorker(relay, 80_000_000, 5_000_000);
   t.diagnostic(`The worker grew by ${grown.toFixed(1)} MB.`);
-  assert.ok(grown < 30, `The worker grew by ${grown} MB.`);
+  assert.ok(grown < 60, `The worker grew by ${grown} MB.`);
 });
 
 test('100 MB at full speed take less than 60 MB of memory', async (t) => {
